@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE /* vasprintf */
+#include "CLibbpf.h"
+#include "tcplinger.skel.h"
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+struct clb_object {
+	struct tcplinger_bpf *skeleton;
+};
+
+static clb_print_fn print_line;
+static void *print_context;
+
+/* va_list does not reach Swift, so the line is finished here; a longer one (the verifier's) is cut. */
+static int print_formatted(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+	char *line = NULL;
+	int length = vasprintf(&line, format, arguments);
+
+	if (length < 0)
+		return 0;
+	while (length > 0 && line[length - 1] == '\n')
+		line[--length] = '\0';
+	if (print_line)
+		print_line((int)level, line, print_context);
+	free(line);
+	return 0;
+}
+
+void clb_set_print(clb_print_fn print, void *context)
+{
+	print_line = print;
+	print_context = context;
+	libbpf_set_print(print ? print_formatted : NULL);
+}
+
+int clb_kernel_btf_load(struct clb_btf **out)
+{
+	*out = (struct clb_btf *)btf__load_vmlinux_btf();
+	return *out ? 0 : -errno;
+}
+
+void clb_kernel_btf_free(struct clb_btf *btf)
+{
+	btf__free((struct btf *)btf);
+}
+
+bool clb_kernel_btf_has_struct(const struct clb_btf *btf, const char *name)
+{
+	return btf__find_by_name_kind((const struct btf *)btf, name, BTF_KIND_STRUCT) > 0;
+}
+
+bool clb_kernel_btf_has_enumerator(const struct clb_btf *handle, const char *enumeration, const char *name)
+{
+	const struct btf *btf = (const struct btf *)handle;
+	int id = btf__find_by_name_kind(btf, enumeration, BTF_KIND_ENUM);
+	const struct btf_type *type = id > 0 ? btf__type_by_id(btf, id) : NULL;
+	const struct btf_enum *values = type ? btf_enum(type) : NULL;
+
+	for (int i = 0; values && i < btf_vlen(type); i++)
+		if (!strcmp(btf__name_by_offset(btf, values[i].name_off), name))
+			return true;
+	return false;
+}
+
+static int arguments_of(const struct btf *btf, const char *name, __u32 kind)
+{
+	int id = btf__find_by_name_kind(btf, name, kind);
+	const struct btf_type *type = id > 0 ? btf__type_by_id(btf, id) : NULL;
+
+	while (type && btf_kind(type) != BTF_KIND_FUNC_PROTO)
+		type = btf__type_by_id(btf, type->type);
+	return type ? btf_vlen(type) : -ENOENT;
+}
+
+int clb_kernel_btf_arguments(const struct clb_btf *btf, const char *function)
+{
+	return arguments_of((const struct btf *)btf, function, BTF_KIND_FUNC);
+}
+
+int clb_kernel_btf_tracepoint_arguments(const struct clb_btf *btf, const char *tracepoint)
+{
+	char name[128];
+	int arguments;
+
+	snprintf(name, sizeof(name), "btf_trace_%s", tracepoint);
+	arguments = arguments_of((const struct btf *)btf, name, BTF_KIND_TYPEDEF);
+	return arguments > 0 ? arguments - 1 : arguments;
+}
+
+int clb_probe_fexit(const struct clb_btf *btf, const char *function)
+{
+	const struct bpf_insn program[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	int id = btf__find_by_name_kind((const struct btf *)btf, function, BTF_KIND_FUNC);
+	int descriptor, link = -1, error = 0;
+
+	if (id <= 0)
+		return -ENOENT;
+	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_FEXIT, .attach_btf_id = id);
+	descriptor = bpf_prog_load(BPF_PROG_TYPE_TRACING, "probe", "GPL", program, 2, &options);
+	if (descriptor < 0)
+		return -errno;
+	/* Loaded is not attached yet: the trampoline is made only now. */
+	link = bpf_raw_tracepoint_open(NULL, descriptor);
+	if (link < 0)
+		error = -errno;
+	else
+		close(link);
+	close(descriptor);
+	return error;
+}
+
+int clb_object_open(struct clb_object **out)
+{
+	struct clb_object *object = calloc(1, sizeof(*object));
+
+	if (!object)
+		return -ENOMEM;
+	object->skeleton = tcplinger_bpf__open();
+	if (!object->skeleton) {
+		int error = errno;
+
+		free(object);
+		return -error;
+	}
+	*out = object;
+	return 0;
+}
+
+void clb_object_free(struct clb_object *object)
+{
+	if (!object)
+		return;
+	tcplinger_bpf__destroy(object->skeleton);
+	free(object);
+}
+
+int clb_object_load(struct clb_object *object)
+{
+	return tcplinger_bpf__load(object->skeleton);
+}
+
+struct wire_settings *clb_object_settings(struct clb_object *object)
+{
+	return (struct wire_settings *)&object->skeleton->rodata->settings;
+}
+
+uint8_t *clb_object_local_ports(struct clb_object *object)
+{
+	return object->skeleton->rodata->target_local_ports;
+}
+
+uint8_t *clb_object_peer_ports(struct clb_object *object)
+{
+	return object->skeleton->rodata->target_peer_ports;
+}
+
+const struct wire_losses *clb_object_losses(struct clb_object *object)
+{
+	return &object->skeleton->bss->losses;
+}
+
+struct wire_round *clb_object_round(struct clb_object *object)
+{
+	return &object->skeleton->data->current_round;
+}
+
+static struct bpf_program *program_named(struct clb_object *object, const char *name)
+{
+	return bpf_object__find_program_by_name(object->skeleton->obj, name);
+}
+
+static struct bpf_map *map_named(struct clb_object *object, const char *name)
+{
+	return bpf_object__find_map_by_name(object->skeleton->obj, name);
+}
+
+int clb_program_choose(struct clb_object *object, const char *name, bool load)
+{
+	struct bpf_program *program = program_named(object, name);
+
+	return program ? bpf_program__set_autoload(program, load) : -ENOENT;
+}
+
+int clb_program_attach(struct clb_object *object, const char *name, struct clb_link **out)
+{
+	struct bpf_program *program = program_named(object, name);
+
+	if (!program)
+		return -ENOENT;
+	*out = (struct clb_link *)bpf_program__attach(program);
+	return *out ? 0 : -errno;
+}
+
+int clb_program_missed(struct clb_object *object, const char *name, uint64_t *missed)
+{
+	struct bpf_program *program = program_named(object, name);
+	struct bpf_prog_info facts = {};
+	__u32 size = sizeof(facts);
+
+	if (!program)
+		return -ENOENT;
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &facts, &size))
+		return -errno;
+	*missed = facts.recursion_misses;
+	return 0;
+}
+
+void clb_link_free(struct clb_link *link)
+{
+	bpf_link__destroy((struct bpf_link *)link);
+}
+
+int clb_map_resize(struct clb_object *object, const char *name, uint32_t max_entries, bool preallocated)
+{
+	struct bpf_map *map = map_named(object, name);
+	int error;
+
+	if (!map)
+		return -ENOENT;
+	error = bpf_map__set_max_entries(map, max_entries);
+	return error ? error : bpf_map__set_map_flags(map, preallocated ? 0 : BPF_F_NO_PREALLOC);
+}
+
+int clb_map_put(struct clb_object *object, const char *name, const void *key, size_t key_size, const void *value,
+		size_t value_size)
+{
+	struct bpf_map *map = map_named(object, name);
+
+	return map ? bpf_map__update_elem(map, key, key_size, value, value_size, BPF_ANY) : -ENOENT;
+}
+
+int clb_iterator_open(struct clb_object *object, const char *name, const char *map_name, int *descriptor)
+{
+	struct bpf_program *program = program_named(object, name);
+	struct bpf_map *map = map_name ? map_named(object, map_name) : NULL;
+	union bpf_iter_link_info target = {};
+	LIBBPF_OPTS(bpf_iter_attach_opts, options);
+	struct bpf_link *link;
+	int error = 0;
+
+	if (!program || (map_name && !map))
+		return -ENOENT;
+	if (map) {
+		target.map.map_fd = bpf_map__fd(map);
+		options.link_info = &target;
+		options.link_info_len = sizeof(target);
+	}
+	link = bpf_program__attach_iter(program, &options);
+	if (!link)
+		return -errno;
+	*descriptor = bpf_iter_create(bpf_link__fd(link));
+	if (*descriptor < 0)
+		error = -errno;
+	bpf_link__destroy(link); /* the iterator keeps what it needs */
+	return error;
+}
+
+struct clb_ring {
+	struct ring_buffer *ring;
+	int epoll;
+};
+
+int clb_ring_new(struct clb_object *object, const char *name, clb_record_fn record, void *context,
+		 struct clb_ring **out)
+{
+	struct bpf_map *map = map_named(object, name);
+	struct clb_ring *ring = calloc(1, sizeof(*ring));
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	int error = 0;
+
+	if (!ring)
+		return -ENOMEM;
+	ring->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (!map)
+		error = -ENOENT;
+	else if (ring->epoll < 0 || epoll_ctl(ring->epoll, EPOLL_CTL_ADD, bpf_map__fd(map), &event))
+		error = -errno;
+	else if (!(ring->ring = ring_buffer__new(bpf_map__fd(map), record, context, NULL)))
+		error = -errno;
+	if (error)
+		clb_ring_free(ring);
+	else
+		*out = ring;
+	return error;
+}
+
+int clb_ring_wait(struct clb_ring *ring, int milliseconds)
+{
+	struct epoll_event event;
+
+	return epoll_wait(ring->epoll, &event, 1, milliseconds) < 0 && errno != EINTR ? -errno : 0;
+}
+
+int clb_ring_consume(struct clb_ring *ring)
+{
+	return ring_buffer__consume(ring->ring);
+}
+
+void clb_ring_free(struct clb_ring *ring)
+{
+	ring_buffer__free(ring->ring);
+	if (ring->epoll >= 0)
+		close(ring->epoll);
+	free(ring);
+}

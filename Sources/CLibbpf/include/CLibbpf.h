@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libbpf in the shape that Swift calls well: every call that can fail returns 0 or -errno, and gives
+ * what it makes through a pointer. Nothing here keeps a decision: the BPF module makes them.
+ */
+#ifndef TCPLINGER_CLIBBPF_H
+#define TCPLINGER_CLIBBPF_H
+
+#include "CWire.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct clb_object;
+struct clb_link;
+struct clb_ring;
+struct clb_btf;
+
+/* A finished line of libbpf's log, without its end of line. level: 0 warning, 1 info, 2 debug. */
+typedef void (*clb_print_fn)(int level, const char *line, void *context);
+void clb_set_print(clb_print_fn print, void *context);
+
+/* The running kernel's own types. */
+int clb_kernel_btf_load(struct clb_btf **out);
+void clb_kernel_btf_free(struct clb_btf *btf);
+bool clb_kernel_btf_has_struct(const struct clb_btf *btf, const char *name);
+bool clb_kernel_btf_has_enumerator(const struct clb_btf *btf, const char *enumeration, const char *name);
+/* The number of arguments of a function, the hidden first one of a btf_trace_ type counted; -ENOENT. */
+int clb_kernel_btf_arguments(const struct clb_btf *btf, const char *function);
+int clb_kernel_btf_tracepoint_arguments(const struct clb_btf *btf, const char *tracepoint);
+/* Loads and drops a program of two instructions at the exit of this function: 0 or why it is refused. */
+int clb_probe_fexit(const struct clb_btf *btf, const char *function);
+
+int clb_object_open(struct clb_object **out);
+void clb_object_free(struct clb_object *object);
+int clb_object_load(struct clb_object *object);
+
+/* Valid before the load only. */
+struct wire_settings *clb_object_settings(struct clb_object *object);
+/* WIRE_PORT_BITMAP bytes each. */
+uint8_t *clb_object_local_ports(struct clb_object *object);
+uint8_t *clb_object_peer_ports(struct clb_object *object);
+/* Valid after the load, shared with the programs. */
+const struct wire_losses *clb_object_losses(struct clb_object *object);
+struct wire_round *clb_object_round(struct clb_object *object);
+
+int clb_program_choose(struct clb_object *object, const char *program, bool load);
+int clb_program_attach(struct clb_object *object, const char *program, struct clb_link **out);
+/* Runs that were skipped, because the program was running on the same processor. */
+int clb_program_missed(struct clb_object *object, const char *program, uint64_t *missed);
+void clb_link_free(struct clb_link *link);
+
+int clb_map_resize(struct clb_object *object, const char *map, uint32_t max_entries, bool preallocated);
+int clb_map_put(struct clb_object *object, const char *map, const void *key, size_t key_size, const void *value,
+		size_t value_size);
+
+/* A descriptor that is read to its end; over the elements of a map if one is named. */
+int clb_iterator_open(struct clb_object *object, const char *program, const char *map, int *descriptor);
+
+/* Returns 0 to go on, or a negative number that ends the poll and is what it returns. */
+typedef int (*clb_record_fn)(void *context, void *record, size_t size);
+int clb_ring_new(struct clb_object *object, const char *map, clb_record_fn record, void *context,
+		 struct clb_ring **out);
+/*
+ * Waits so long at the most for a wake-up. Records that were sent without one do not end the wait (libbpf's
+ * own poll returns for each of them), so a busy reader takes many at a time.
+ */
+int clb_ring_wait(struct clb_ring *ring, int milliseconds);
+int clb_ring_consume(struct clb_ring *ring);
+void clb_ring_free(struct clb_ring *ring);
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Every difference between kernels, each with the version and the reason. */
+#ifndef TCPLINGER_COMPAT_BPF_H
+#define TCPLINGER_COMPAT_BPF_H
+
+#include "kernel.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+
+/* v6.13, 90ee6ed776c0 "fs: port files to file_ref": struct file counts in f_ref; before, in f_count. */
+struct file___f_count {
+	atomic64_t f_count;
+} __attribute__((preserve_access_index));
+
+struct file_ref___v6_13 {
+	atomic64_t refcnt;
+} __attribute__((preserve_access_index));
+
+struct file___f_ref {
+	struct file_ref___v6_13 f_ref;
+} __attribute__((preserve_access_index));
+
+/*
+ * The last descriptor of the file is gone and the file is being released. f_count is 0 then; f_ref
+ * counts from 0 for one reference, and a dead one is negative.
+ */
+static __always_inline bool file_is_released(struct file *file)
+{
+	struct file___f_ref *counted = (void *)file;
+
+	if (bpf_core_field_exists(counted->f_ref))
+		return BPF_CORE_READ(counted, f_ref.refcnt.counter) < 0;
+	return BPF_CORE_READ((struct file___f_count *)file, f_count.counter) == 0;
+}
+
+/* v5.18, fbb8295248e1 made netns_ipv4.tcp_death_row a pointer; v6.1, e9bd0cca09d1 undid it. */
+struct netns_ipv4___v5_18 {
+	struct inet_timewait_death_row *tcp_death_row;
+} __attribute__((preserve_access_index));
+
+struct net___v5_18 {
+	struct netns_ipv4___v5_18 ipv4;
+} __attribute__((preserve_access_index));
+
+static __always_inline struct inet_hashinfo *tcp_hashinfo_of(struct net *net)
+{
+	struct net___v5_18 *older = (void *)net;
+
+	if (bpf_core_field_exists(older->ipv4.tcp_death_row))
+		return BPF_CORE_READ(older, ipv4.tcp_death_row, hashinfo);
+	return BPF_CORE_READ(net, ipv4.tcp_death_row.hashinfo);
+}
+
+/*
+ * v5.11, 3ca1032ab7ab: bpf_get_current_task_btf() gives a pointer that is read without a helper call.
+ */
+static __always_inline struct task_struct *current_task(void)
+{
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf))
+		return (void *)bpf_get_current_task_btf();
+	return (void *)bpf_get_current_task();
+}
+
+static __always_inline unsigned int task_flags(struct task_struct *task)
+{
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf))
+		return task->flags;
+	return BPF_CORE_READ(task, flags);
+}
+
+/*
+ * bpf_sock_from_file() came in v5.11 (4f19cab76136); the same two steps by hand work on all kernels,
+ * yet only the helper's pointer is one that bpf_sk_storage_get() takes.
+ */
+static __always_inline struct sock *socket_of_file(struct file *file)
+{
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_sock_from_file)) {
+		struct socket *socket = (void *)bpf_sock_from_file((void *)file);
+
+		return socket ? socket->sk : NULL;
+	}
+	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return NULL;
+	struct socket *socket = BPF_CORE_READ(file, private_data);
+
+	return BPF_CORE_READ(socket, sk);
+}
+
+/*
+ * jiffies, of which a TCP socket's time stamps are the low half, start at 2^32 less five minutes. The
+ * length of one is not told to programs, so it is found by which of the kernel's choices of HZ fits.
+ */
+static __always_inline __u64 nanoseconds_per_jiffy(void)
+{
+	const __u32 choices[] = { 100, 250, 300, 1000 };
+	__u64 uptime_s = bpf_ktime_get_ns() / 1000000000, jiffies = bpf_jiffies64(), best = ~0ULL;
+	__u32 hz = 250;
+
+	for (int i = 0; i < 4; i++) {
+		__u64 expected = (1ULL << 32) + choices[i] * uptime_s - choices[i] * 300;
+		__u64 error = jiffies > expected ? jiffies - expected : expected - jiffies;
+
+		if (error < best) {
+			best = error;
+			hz = choices[i];
+		}
+	}
+	return 1000000000 / hz;
+}
+
+/*
+ * Calls step(index, context) until it returns non-zero. v5.17, e6f2dd0f8067: bpf_loop(), up to 65,536
+ * times; before, the verifier follows every turn, and 512 is what it stands.
+ */
+#define repeat(step, context)                                                                      \
+	do {                                                                                       \
+		if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_loop)) {                 \
+			bpf_loop(65536, step, context, 0);                                         \
+		} else {                                                                           \
+			for (__u32 turn = 0; turn < 512; turn++)                                   \
+				if (step(turn, context))                                           \
+					break;                                                     \
+		}                                                                                  \
+	} while (0)
+
+#endif

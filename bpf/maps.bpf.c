@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Everything that outlives a run of a program. Linked first: the linker of libbpf 1.1 mistakes the offset
+ * of what it has seen declared before it sees it defined.
+ */
+#include "memory.bpf.h"
+
+struct socket_storage_map socket_storage SEC(".maps");
+struct socket_hash_map socket_hash SEC(".maps");
+struct waiting_map waiting SEC(".maps");
+struct handed_over_map handed_over SEC(".maps");
+struct events_map events SEC(".maps");
+struct target_pids_map target_pids SEC(".maps");
+
+const volatile struct wire_settings settings = {};
+const volatile __u8 target_local_ports[WIRE_PORT_BITMAP] = {};
+const volatile __u8 target_peer_ports[WIRE_PORT_BITMAP] = {};
+struct wire_losses losses = {};
+struct wire_round current_round = { .number = 1 };
+int longest_small_wait = 0;
+
+char LICENSE[] SEC("license") = "GPL";

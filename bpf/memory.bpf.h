@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What is remembered of a socket, because at the moments that matter the kernel runs on whatever
+ * process was interrupted: who made it usable, who closed it, and when.
+ */
+#ifndef TCPLINGER_MEMORY_BPF_H
+#define TCPLINGER_MEMORY_BPF_H
+
+#include "compat.bpf.h"
+#include "wire.h"
+
+struct memory {
+	struct wire_process opener;
+	struct wire_process closer;
+	__u64 opened_ns;
+	__u64 fin_sent_ns;
+	__u8 role;
+	__u8 opener_source;
+	__u8 closer_source;
+	__u8 cause;
+	__u8 padding[4];
+};
+
+/*
+ * Written at connect(), at the end of a passive handshake and at the first FIN; dies with its socket.
+ * Kernel v5.11 on: before, tracing programs may not use it.
+ */
+struct socket_storage_map {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct memory);
+};
+
+/*
+ * The same for kernels without it: the key is the socket's address, so handle_state deletes the entry
+ * when the socket is closed. Its size is set by the frontend: 1 where it is not used.
+ */
+struct socket_hash_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u64);
+	__type(value, struct memory);
+};
+
+/*
+ * Sockets now in CLOSE_WAIT or FIN_WAIT2, by address: what stays there is what is reported, and what
+ * leaves soon costs no record. Written and deleted by handle_state as they enter and leave, and
+ * filled by the seeding iterators. The frontend sets the size.
+ */
+struct waiting_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u64);
+	__type(value, struct wire_origin);
+};
+
+/*
+ * Small sockets (struct inet_timewait_sock) still in FIN_WAIT2, by their address: TIME_WAIT when the
+ * peer's FIN comes, if it comes. Written by handle_state when a closed socket is handed over, deleted
+ * when the outcome is known. The kernel itself keeps no more than tcp_max_tw_buckets of them.
+ */
+struct handed_over_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u64);
+	__type(value, struct wire_origin);
+};
+
+/* struct wire_origin records. 4 MiB: 24,000 of them, a second at 24,000 connections a second. */
+struct events_map {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 * 1024 * 1024);
+};
+
+/* The pids of --pid, written by the frontend before the programs are attached. */
+struct target_pids_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, __u8);
+};
+
+extern struct socket_storage_map socket_storage SEC(".maps");
+extern struct socket_hash_map socket_hash SEC(".maps");
+extern struct waiting_map waiting SEC(".maps");
+extern struct handed_over_map handed_over SEC(".maps");
+extern struct events_map events SEC(".maps");
+extern struct target_pids_map target_pids SEC(".maps");
+
+extern const volatile struct wire_settings settings;
+extern const volatile __u8 target_local_ports[WIRE_PORT_BITMAP];
+extern const volatile __u8 target_peer_ports[WIRE_PORT_BITMAP];
+extern struct wire_losses losses;
+extern struct wire_round current_round;
+/* How long a small socket lives at the most (TCP_TIMEWAIT_LEN), in jiffies; set while seeding. */
+extern int longest_small_wait;
+
+/* Relaxed and its result unused: v5.10 has no fetching atomics. */
+#define count_loss(field) ((void)__atomic_fetch_add(&losses.field, 1, __ATOMIC_RELAXED))
+
+static __always_inline struct memory *recall(struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+
+	if (settings.sockets_in_storage)
+		return bpf_sk_storage_get(&socket_storage, (void *)sk, NULL, 0);
+	return bpf_map_lookup_elem(&socket_hash, &key);
+}
+
+/* The memory of this socket, made if there is none; NULL, and counted, if there is no room. */
+static __always_inline struct memory *remember(struct sock *sk)
+{
+	struct memory *memory;
+
+	if (settings.sockets_in_storage) {
+		memory = bpf_sk_storage_get(&socket_storage, (void *)sk, NULL,
+					    BPF_SK_STORAGE_GET_F_CREATE);
+	} else {
+		struct memory nothing = {};
+		__u64 key = (__u64)sk;
+
+		memory = bpf_map_lookup_elem(&socket_hash, &key);
+		if (!memory) {
+			bpf_map_update_elem(&socket_hash, &key, &nothing, BPF_NOEXIST);
+			memory = bpf_map_lookup_elem(&socket_hash, &key);
+		}
+	}
+	if (!memory)
+		count_loss(memory_full);
+	return memory;
+}
+
+static __always_inline void forget(struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+
+	if (!settings.sockets_in_storage)
+		bpf_map_delete_elem(&socket_hash, &key);
+}
+
+static __always_inline void name_process(struct wire_process *process, struct task_struct *task)
+{
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+
+	process->pid = BPF_CORE_READ(task, tgid);
+	process->tid = BPF_CORE_READ(task, pid);
+	process->started_ns = BPF_CORE_READ(leader, start_boottime);
+	bpf_probe_read_kernel(process->comm, sizeof(process->comm), leader->comm);
+}
+
+#endif

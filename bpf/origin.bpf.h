@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* From a socket and what is remembered of it to a record. */
+#ifndef TCPLINGER_ORIGIN_BPF_H
+#define TCPLINGER_ORIGIN_BPF_H
+
+#include "memory.bpf.h"
+#include <bpf/bpf_endian.h>
+
+#define sk_family __sk_common.skc_family
+#define sk_state __sk_common.skc_state
+#define sk_flags __sk_common.skc_flags
+
+/*
+ * How a socket's fields are read. A program on a socket's hook has the socket itself, and reads it like any
+ * memory. A program that has only its address, out of a map, copies each field by a checked read, so that
+ * a socket freed meanwhile gives wrong bytes at worst; it checks afterwards that the address still means the
+ * same connection.
+ */
+#ifdef SOCKETS_ARE_ADDRESSES
+#define READ(socket, field) BPF_CORE_READ(socket, field)
+#define as_tcp(sk) ((struct tcp_sock *)(sk))
+#else
+#define READ(socket, field) ((socket)->field)
+#define as_tcp(sk) ((struct tcp_sock *)bpf_skc_to_tcp_sock(sk))
+#endif
+
+static __always_inline bool is_mapped(struct sock *sk)
+{
+	return READ(sk, sk_family) == AF_INET6 &&
+	       READ(sk, __sk_common.skc_v6_daddr.in6_u.u6_addr32[2]) == bpf_htonl(0xffff) &&
+	       !READ(sk, __sk_common.skc_v6_daddr.in6_u.u6_addr32[1]) &&
+	       !READ(sk, __sk_common.skc_v6_daddr.in6_u.u6_addr32[0]);
+}
+
+static __always_inline __u32 netns_of(struct sock *sk)
+{
+#ifdef SOCKETS_ARE_ADDRESSES
+	return BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+#else
+	return sk->__sk_common.skc_net.net->ns.inum;
+#endif
+}
+
+/* inet_sport outlives skc_num, which is 0 once the port is given back. */
+static __always_inline __u16 local_port_of(struct tcp_sock *tcp)
+{
+	return bpf_ntohs(READ(tcp, inet_conn.icsk_inet.inet_sport));
+}
+
+static __always_inline __u16 peer_port_of(struct sock *sk)
+{
+	return bpf_ntohs(READ(sk, __sk_common.skc_dport));
+}
+
+static __always_inline bool has_port(const volatile __u8 *bitmap, __u16 port)
+{
+	return bitmap[port >> 3] & (1 << (port & 7));
+}
+
+/* Does the connection pass the filters? While it is being opened its local port may not be chosen. */
+static __always_inline bool is_wanted(struct sock *sk, struct tcp_sock *tcp)
+{
+	__u16 port;
+
+	if (settings.netns && netns_of(sk) != settings.netns)
+		return false;
+	if (settings.family) {
+		bool ipv6 = READ(sk, sk_family) == AF_INET6 && !is_mapped(sk);
+
+		if (ipv6 != (settings.family == 6))
+			return false;
+	}
+	if (settings.filter_peer_ports && !has_port(target_peer_ports, peer_port_of(sk)))
+		return false;
+	if (settings.filter_local_ports) {
+		port = local_port_of(tcp);
+		if (port && !has_port(target_local_ports, port))
+			return false;
+	}
+	return true;
+}
+
+#define copy_ipv6(to, sk, field)                                                                   \
+	do {                                                                                       \
+		(to)[0] = READ(sk, __sk_common.field.in6_u.u6_addr32[0]);                          \
+		(to)[1] = READ(sk, __sk_common.field.in6_u.u6_addr32[1]);                          \
+		(to)[2] = READ(sk, __sk_common.field.in6_u.u6_addr32[2]);                          \
+		(to)[3] = READ(sk, __sk_common.field.in6_u.u6_addr32[3]);                          \
+	} while (0)
+
+static __always_inline void copy_addresses(struct wire_origin *origin, struct sock *sk)
+{
+	__u32 *local = (__u32 *)origin->local_address, *peer = (__u32 *)origin->peer_address;
+
+	if (READ(sk, sk_family) == AF_INET6) {
+		copy_ipv6(local, sk, skc_v6_rcv_saddr);
+		copy_ipv6(peer, sk, skc_v6_daddr);
+		origin->family = 6;
+		origin->mapped = is_mapped(sk);
+	} else {
+		local[0] = READ(sk, __sk_common.skc_rcv_saddr);
+		peer[0] = READ(sk, __sk_common.skc_daddr);
+		origin->family = 4;
+	}
+}
+
+/*
+ * Payload only, each byte once. The kernel counts retransmissions into bytes_sent, and the peer's FIN
+ * into bytes_received.
+ */
+static __always_inline void copy_byte_counts(struct wire_origin *origin, struct tcp_sock *tcp, bool fin_received)
+{
+	__u64 received = READ(tcp, bytes_received);
+
+	origin->bytes_sent = READ(tcp, bytes_sent) - READ(tcp, bytes_retrans);
+	origin->bytes_received = fin_received && received ? received - 1 : received;
+}
+
+/*
+ * What keeps the socket in CLOSE_WAIT. rcv_nxt counts the peer's FIN as one byte, so with everything
+ * but the FIN read copied_seq is one behind.
+ */
+static __always_inline void explain_close_wait(struct wire_origin *origin, struct sock *sk, struct tcp_sock *tcp)
+{
+	__u32 unread = READ(tcp, rcv_nxt) - READ(tcp, copied_seq);
+
+	origin->unread_bytes = unread ? unread - 1 : 0;
+	if (!READ(sk, sk_socket))
+		origin->reason = WIRE_REASON_NOT_ACCEPTED;
+	else if (unread > 1)
+		origin->reason = WIRE_REASON_DATA_UNREAD;
+	else
+		origin->reason = unread ? WIRE_REASON_EOF_UNREAD : WIRE_REASON_EOF_READ;
+}
+
+/* The whole record but what depends on its kind. The record must be zeroed. */
+static __always_inline void describe(struct wire_origin *origin, struct sock *sk, struct tcp_sock *tcp,
+				     struct memory *memory, __u64 now)
+{
+	if (memory) {
+		origin->opener = memory->opener;
+		origin->closer = memory->closer;
+		origin->opened_ns = memory->opened_ns;
+		origin->since_ns = memory->fin_sent_ns;
+		origin->role = memory->role;
+		origin->opener_source = memory->opener_source;
+		origin->closer_source = memory->closer_source;
+		origin->cause = memory->cause;
+	}
+	origin->socket = (__u64)sk;
+	origin->time_ns = now;
+	origin->netns = netns_of(sk);
+	origin->local_port = local_port_of(tcp);
+	origin->peer_port = peer_port_of(sk);
+	copy_addresses(origin, sk);
+}
+
+static __always_inline bool is_target_process(struct wire_origin *origin)
+{
+	__u32 pid = origin->closer.pid ?: origin->opener.pid;
+
+	return !settings.filter_pids || bpf_map_lookup_elem(&target_pids, &pid);
+}
+
+/* A reader that is behind is woken; one that is not comes by itself within its tick. */
+static __always_inline void send(const struct wire_origin *origin)
+{
+	__u64 flags = BPF_RB_NO_WAKEUP;
+
+	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= settings.wake_bytes)
+		flags = BPF_RB_FORCE_WAKEUP;
+	if (bpf_ringbuf_output(&events, (void *)origin, sizeof(*origin), flags))
+		count_loss(ring_full);
+}
+
+#endif

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What no change of state tells: sockets older than the tracer, sockets that stay where they are, and who
+ * has them open. All of it is read by the frontend from iterators, none of it runs by itself.
+ */
+#define SOCKETS_ARE_ADDRESSES
+#include "origin.bpf.h"
+
+
+static __always_inline bool is_tcp(struct sock *sk)
+{
+	__u16 family = BPF_CORE_READ(sk, sk_family);
+
+	return (family == AF_INET || family == AF_INET6) &&
+	       BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP;
+}
+
+/*
+ * Which end an older socket is. The kernel counts the SYN of an active open into bytes_acked, and no
+ * SYN for a passive one; FIN_WAIT2 has the FIN in it as well. Sequence numbers move under this reader:
+ * what does not come out as one of the two is unknown.
+ */
+static __always_inline __u8 role_of(struct sock *sk)
+{
+	struct tcp_sock *tcp = (struct tcp_sock *)sk;
+	__u64 acked = BPF_CORE_READ(tcp, bytes_acked);
+	__u32 unacknowledged = BPF_CORE_READ(tcp, snd_nxt) - BPF_CORE_READ(tcp, snd_una);
+	__u64 sent = BPF_CORE_READ(tcp, bytes_sent) - BPF_CORE_READ(tcp, bytes_retrans);
+	__u8 state = BPF_CORE_READ(sk, sk_state);
+	__u64 beyond_payload = acked + unacknowledged - sent;
+
+	if (BPF_CORE_READ(tcp, bytes_acked) != acked)
+		return WIRE_ROLE_UNKNOWN;
+	if (state == TCP_FIN_WAIT2)
+		beyond_payload--;
+	else if (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT)
+		return WIRE_ROLE_UNKNOWN;
+	if (beyond_payload > 1)
+		return WIRE_ROLE_UNKNOWN;
+	return beyond_payload ? WIRE_ROLE_CLIENT : WIRE_ROLE_SERVER;
+}
+
+/* The peer's last packet is the best that is known of when an older socket entered its state. */
+static __always_inline __u64 last_packet_ns(struct sock *sk)
+{
+	__u32 jiffies = (__u32)bpf_jiffies64() - BPF_CORE_READ((struct tcp_sock *)sk, rcv_tstamp);
+
+	return bpf_ktime_get_boot_ns() - jiffies * nanoseconds_per_jiffy();
+}
+
+/* A socket that was in CLOSE_WAIT or FIN_WAIT2 before the tracer was there to see it enter. */
+static __always_inline void seed_waiting(struct sock *sk, struct memory *memory)
+{
+	__u8 state = BPF_CORE_READ(sk, sk_state);
+	struct wire_origin origin = {};
+	__u64 key = (__u64)sk;
+
+	if (state == TCP_CLOSE_WAIT && settings.want_close_wait)
+		origin.kind = WIRE_CLOSE_WAIT;
+	else if (state == TCP_FIN_WAIT2 && settings.want_fin_wait2)
+		origin.kind = WIRE_FIN_WAIT2;
+	else
+		return;
+	describe(&origin, sk, as_tcp(sk), memory, bpf_ktime_get_boot_ns());
+	origin.since_ns = last_packet_ns(sk);
+	origin.approximate_since = 1;
+	if (bpf_map_update_elem(&waiting, &key, &origin, BPF_NOEXIST))
+		return;
+	if (BPF_CORE_READ(sk, sk_state) != state) /* it left while this ran, and found nothing to delete */
+		bpf_map_delete_elem(&waiting, &key);
+}
+
+/* Every open file once, after the hooks are attached: what has no memory is older than they are. */
+SEC("iter/task_file")
+int seed_from_files(struct bpf_iter__task_file *context)
+{
+	struct task_struct *task = context->task;
+	struct file *file = context->file;
+	struct memory *memory;
+	struct sock *sk;
+	__u8 state;
+
+	if (!task || !file)
+		return 0;
+	longest_small_wait = 60 * (1000000000 / nanoseconds_per_jiffy());
+	sk = socket_of_file(file);
+	if (!sk || !is_tcp(sk))
+		return 0;
+	state = BPF_CORE_READ(sk, sk_state);
+	if (state == TCP_LISTEN || state == TCP_CLOSE || recall(sk) || !is_wanted(sk, as_tcp(sk)))
+		return 0;
+	memory = remember(sk);
+	if (!memory)
+		return 0;
+	name_process(&memory->opener, task);
+	memory->opener_source = WIRE_SOURCE_OPEN_FILE;
+	memory->role = role_of(sk);
+	/* It is open and has sent its FIN: that was shutdown(). */
+	if (state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 || state == TCP_CLOSING)
+		memory->cause = WIRE_CAUSE_SHUTDOWN;
+	seed_waiting(sk, memory);
+	return 0;
+}
+
+/* Then every socket of a network namespace: what has no file is not accepted yet, or closed already. */
+SEC("iter/tcp")
+int seed_from_table(struct bpf_iter__tcp *context)
+{
+	struct sock_common *common = context->sk_common;
+	struct inet_timewait_sock *small;
+	struct wire_origin origin = {};
+	struct memory *memory;
+	struct sock *sk;
+	__u64 key;
+
+	if (!common)
+		return 0;
+	sk = (void *)bpf_skc_to_tcp_sock((void *)common);
+	if (sk) {
+		if (BPF_CORE_READ(sk, sk_socket) || BPF_CORE_READ(sk, sk_state) == TCP_LISTEN || !is_wanted(sk, as_tcp(sk)))
+			return 0;
+		if (recall(sk))
+			return 0;
+		memory = remember(sk);
+		if (!memory)
+			return 0;
+		memory->role = role_of(sk);
+		seed_waiting(sk, memory);
+		return 0;
+	}
+	small = (void *)bpf_skc_to_tcp_timewait_sock((void *)common);
+	if (!small || BPF_CORE_READ(small, tw_substate) != TCP_FIN_WAIT2)
+		return 0;
+	sk = (struct sock *)small;
+	origin.kind = WIRE_FIN_WAIT2;
+	origin.socket = (__u64)small;
+	origin.time_ns = bpf_ktime_get_boot_ns();
+	origin.since_ns = origin.time_ns;
+	origin.netns = netns_of(sk);
+	origin.local_port = bpf_ntohs(BPF_CORE_READ(small, tw_sport));
+	origin.peer_port = peer_port_of(sk);
+	origin.entered_from = TCP_FIN_WAIT2;
+	origin.approximate_since = 1;
+	copy_addresses(&origin, sk);
+	key = (__u64)small;
+	bpf_map_update_elem(&handed_over, &key, &origin, BPF_NOEXIST);
+	return 0;
+}
+
+/* First step of a round: marks each socket that has waited for min_age and was not marked before. */
+SEC("iter/bpf_map_elem")
+int mark_due(struct bpf_iter__bpf_map_elem *context)
+{
+	struct wire_origin *origin = context->value;
+	__u64 now = bpf_ktime_get_boot_ns();
+
+	if (!context->key || !origin)
+		return 0;
+	if (origin->reported || now - origin->since_ns < settings.min_age_ns)
+		return 0;
+	origin->reported = current_round.number;
+	__atomic_fetch_add(&current_round.due, 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
+/* The record of this socket, if this round marked it. */
+static __always_inline struct wire_origin *marked(struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+	struct wire_origin *origin = bpf_map_lookup_elem(&waiting, &key);
+
+	if (!origin || origin->kind != WIRE_CLOSE_WAIT || origin->reported != (__u8)current_round.number)
+		return NULL;
+	return origin;
+}
+
+struct queue_walk {
+	struct request_sock *request;
+	struct wire_process owner;
+};
+
+static long note_listener(__u32 index, struct queue_walk *walk)
+{
+	struct request_sock *request = walk->request;
+	struct wire_origin *origin = marked(BPF_CORE_READ(request, sk));
+
+	if (origin && !origin->opener_source) {
+		origin->opener = walk->owner;
+		origin->opener_source = WIRE_SOURCE_LISTENER;
+	}
+	walk->request = BPF_CORE_READ(request, dl_next);
+	return !walk->request;
+}
+
+/*
+ * Second step, over every open file: writes a record for each descriptor of a marked socket, and notes in
+ * the sockets that wait to be accepted who has their listener. A port may have many listeners
+ * (SO_REUSEPORT), so the accept queues themselves are asked.
+ */
+SEC("iter/task_file")
+int find_holders(struct bpf_iter__task_file *context)
+{
+	struct task_struct *task = context->task;
+	struct file *file = context->file;
+	struct wire_holder holder = {};
+	struct queue_walk walk = {};
+	struct sock *sk;
+
+	if (!task || !file)
+		return 0;
+	sk = socket_of_file(file);
+	if (!sk || !is_tcp(sk))
+		return 0;
+	if (BPF_CORE_READ(sk, sk_state) == TCP_LISTEN) {
+		walk.request = BPF_CORE_READ((struct inet_connection_sock *)sk,
+					     icsk_accept_queue.rskq_accept_head);
+		if (!walk.request)
+			return 0;
+		name_process(&walk.owner, task);
+		repeat(note_listener, &walk);
+	} else if (marked(sk)) {
+		name_process(&holder.process, task);
+		holder.socket = (__u64)sk;
+		holder.fd = context->fd;
+		bpf_seq_write(context->meta->seq, &holder, sizeof(holder));
+	}
+	return 0;
+}
+
+/* Third step: writes a record for each socket that was marked and is still there. */
+SEC("iter/bpf_map_elem")
+int report_due(struct bpf_iter__bpf_map_elem *context)
+{
+	struct wire_origin *found = context->value, origin;
+	struct sock *sk;
+
+	if (!context->key || !found || found->reported != (__u8)current_round.number)
+		return 0;
+	__builtin_memcpy(&origin, found, sizeof(origin));
+	sk = (struct sock *)origin.socket;
+	origin.time_ns = bpf_ktime_get_boot_ns();
+	if (origin.kind == WIRE_CLOSE_WAIT)
+		explain_close_wait(&origin, sk, as_tcp(sk));
+	else if (!is_target_process(&origin))
+		return 0;
+	copy_byte_counts(&origin, as_tcp(sk), origin.kind == WIRE_CLOSE_WAIT);
+	/* Left meanwhile: handle_state tells it, with what it saw itself. */
+	if (BPF_CORE_READ(sk, sk_state) != (origin.kind == WIRE_CLOSE_WAIT ? TCP_CLOSE_WAIT : TCP_FIN_WAIT2))
+		return 0;
+	bpf_seq_write(context->meta->seq, &origin, sizeof(origin));
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

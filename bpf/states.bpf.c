@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Every change of state of every TCP socket. The process that acts is remembered when it acts: connect,
+ * close, shutdown and exit run in it. The rest runs in softirq on whatever was interrupted, and names
+ * nobody.
+ */
+#include "timewait.bpf.h"
+
+/*
+ * Does the current process act on this socket? It holds the socket's lock then; a softirq never does.
+ * A kernel thread that does (delayed fput, garbage collection of unix sockets) acts for somebody else.
+ */
+static __always_inline bool process_acts(struct sock *sk, struct task_struct *task)
+{
+	return sk->sk_lock.owned && !(task_flags(task) & PF_KTHREAD);
+}
+
+/* Why the current process ends its side: the state alone does not tell close() from shutdown(). */
+static __always_inline __u8 cause_of(struct sock *sk, struct task_struct *task)
+{
+	struct file *file = sk->sk_socket ? sk->sk_socket->file : NULL;
+
+	if (!file)
+		return WIRE_CAUSE_UNKNOWN;
+	if (!file_is_released(file))
+		return WIRE_CAUSE_SHUTDOWN;
+	return task_flags(task) & PF_EXITING ? WIRE_CAUSE_EXIT : WIRE_CAUSE_CLOSE;
+}
+
+/* The current process called connect(). A socket can be used again after a disconnect: start anew. */
+static __always_inline void on_connect(struct sock *sk)
+{
+	struct task_struct *task = current_task();
+	struct memory *memory = remember(sk);
+
+	if (!memory)
+		return;
+	__builtin_memset(memory, 0, sizeof(*memory));
+	memory->opened_ns = bpf_ktime_get_boot_ns();
+	memory->role = WIRE_ROLE_CLIENT;
+	if (process_acts(sk, task)) {
+		name_process(&memory->opener, task);
+		memory->opener_source = WIRE_SOURCE_CONNECT;
+	}
+}
+
+/* A passive handshake is done: the socket waits to be accepted, and no process has it yet. */
+static __always_inline void on_handshake(struct sock *sk)
+{
+	struct memory *memory = remember(sk);
+
+	if (!memory || memory->opened_ns)
+		return; /* a simultaneous open: both ends called connect() */
+	memory->opened_ns = bpf_ktime_get_boot_ns();
+	memory->role = WIRE_ROLE_SERVER;
+}
+
+static __always_inline void on_first_fin(struct sock *sk)
+{
+	struct task_struct *task = current_task();
+	struct memory *memory = remember(sk);
+
+	if (!memory)
+		return;
+	memory->fin_sent_ns = bpf_ktime_get_boot_ns();
+	if (process_acts(sk, task)) {
+		name_process(&memory->closer, task);
+		memory->closer_source = WIRE_SOURCE_CLOSE;
+		memory->cause = cause_of(sk, task);
+	}
+}
+
+/* Puts the socket among those that may stay where they are. */
+static __always_inline void watch(struct sock *sk, struct tcp_sock *tcp, __u8 kind)
+{
+	struct wire_origin origin = {};
+	__u64 key = (__u64)sk;
+
+	describe(&origin, sk, tcp, recall(sk), bpf_ktime_get_boot_ns());
+	origin.kind = kind;
+	if (kind == WIRE_CLOSE_WAIT || !origin.since_ns)
+		origin.since_ns = origin.time_ns;
+	if (bpf_map_update_elem(&waiting, &key, &origin, BPF_ANY))
+		count_loss(waiting_full);
+}
+
+/*
+ * Our FIN is acknowledged, the peer's is to come. A closed socket is handed over to a small one in the same
+ * breath, unless its time to wait is longer than a small one's.
+ */
+static __always_inline bool stays_in_fin_wait2(struct sock *sk, struct tcp_sock *tcp)
+{
+	int timeout = tcp->linger2;
+
+	if (!(sk->sk_flags & 1 << SOCK_DEAD))
+		return true;
+	if (!timeout)
+		timeout = sk->__sk_common.skc_net.net->ipv4.sysctl_tcp_fin_timeout;
+	return timeout > 0 && timeout > longest_small_wait;
+}
+
+/*
+ * This end leaves CLOSE_WAIT: by a process, or by a reset (sk_err is set before the state then). A short
+ * stay is nobody's business; one of min_age or more is told, whether or not it was reported meanwhile.
+ */
+static __always_inline void on_close_wait_left(struct sock *sk, struct tcp_sock *tcp)
+{
+	struct task_struct *task = current_task();
+	__u64 now = bpf_ktime_get_boot_ns();
+	struct wire_origin *origin, end;
+	__u64 key = (__u64)sk;
+	struct memory *memory;
+
+	origin = bpf_map_lookup_elem(&waiting, &key);
+	if (!origin)
+		return;
+	if (now - origin->since_ns < settings.min_age_ns && !origin->reported) {
+		bpf_map_delete_elem(&waiting, &key);
+		return;
+	}
+	__builtin_memcpy(&end, origin, sizeof(end));
+	bpf_map_delete_elem(&waiting, &key);
+	memory = recall(sk);
+	if (memory && memory->opener_source) { /* accepted after the peer's FIN, perhaps */
+		end.opener = memory->opener;
+		end.opener_source = memory->opener_source;
+	}
+	end.time_ns = now;
+	end.kind = WIRE_CLOSE_WAIT_END;
+	explain_close_wait(&end, sk, tcp);
+	copy_byte_counts(&end, tcp, true);
+	if (sk->sk_err) {
+		end.cause = WIRE_CAUSE_RESET;
+	} else if (process_acts(sk, task)) {
+		name_process(&end.closer, task);
+		end.closer_source = WIRE_SOURCE_CLOSE;
+		end.cause = cause_of(sk, task);
+	}
+	send(&end);
+}
+
+/*
+ * The full socket is gone. The small socket that took over, if any, says whether this is TIME_WAIT or
+ * still FIN_WAIT2, in which case it is looked at again when the peer's FIN comes.
+ */
+static __always_inline void on_closed_actively(struct sock *sk, struct tcp_sock *tcp, int from)
+{
+	struct wire_origin origin = {}, *waited;
+	struct inet_timewait_sock *small;
+	__u64 key = (__u64)sk;
+
+	if (settings.want_fin_wait2 && from == TCP_FIN_WAIT2 && stays_in_fin_wait2(sk, tcp)) {
+		waited = bpf_map_lookup_elem(&waiting, &key);
+		if (waited) {
+			origin.reported = waited->reported;
+			bpf_map_delete_elem(&waiting, &key);
+		}
+	}
+	small = small_socket_of(sk, tcp);
+	if (!small)
+		return;
+	describe(&origin, sk, tcp, recall(sk), bpf_ktime_get_boot_ns());
+	origin.entered_from = from;
+	if (BPF_CORE_READ(small, tw_substate) == TCP_TIME_WAIT) {
+		if (!settings.want_time_wait || !is_target_process(&origin))
+			return;
+		origin.kind = WIRE_TIME_WAIT;
+		copy_byte_counts(&origin, tcp, true);
+		send(&origin);
+		return;
+	}
+	origin.kind = WIRE_FIN_WAIT2;
+	copy_byte_counts(&origin, tcp, false);
+	if (!origin.since_ns)
+		origin.since_ns = origin.time_ns;
+	key = (__u64)small;
+	if (bpf_map_update_elem(&handed_over, &key, &origin, BPF_ANY))
+		count_loss(handed_over_full);
+}
+
+static __always_inline void on_state(struct sock *sk, int from, int to)
+{
+	struct tcp_sock *tcp;
+
+	/* Half of all changes are nothing to remember: they end here. */
+	if (from != TCP_CLOSE_WAIT &&
+	    (to == TCP_SYN_RECV || to == TCP_LISTEN || to == TCP_LAST_ACK || to == TCP_CLOSING ||
+	     (to == TCP_ESTABLISHED && from != TCP_SYN_RECV)))
+		return;
+	tcp = (struct tcp_sock *)bpf_skc_to_tcp_sock(sk);
+	if (!tcp || !is_wanted(sk, tcp))
+		return;
+	if (from == TCP_CLOSE_WAIT)
+		on_close_wait_left(sk, tcp);
+	switch (to) {
+	case TCP_SYN_SENT:
+		on_connect(sk);
+		break;
+	case TCP_ESTABLISHED:
+		on_handshake(sk);
+		break;
+	case TCP_FIN_WAIT1:
+		on_first_fin(sk);
+		break;
+	case TCP_FIN_WAIT2:
+		if (settings.want_fin_wait2 && stays_in_fin_wait2(sk, tcp))
+			watch(sk, tcp, WIRE_FIN_WAIT2);
+		break;
+	case TCP_CLOSE_WAIT:
+		if (settings.want_close_wait)
+			watch(sk, tcp, WIRE_CLOSE_WAIT);
+		break;
+	case TCP_CLOSE:
+		if (from == TCP_FIN_WAIT1 || from == TCP_FIN_WAIT2 || from == TCP_CLOSING)
+			on_closed_actively(sk, tcp, from);
+		forget(sk);
+		break;
+	}
+}
+
+/*
+ * Since v6.1 (05b24ff9b2cf) the kernel skips a program that is running on the same processor already. A softirq
+ * may interrupt handle_state between two instructions and change a state itself, so an understudy stands behind
+ * it on the same hook, and plays when the first is found to have missed its call. What each processor is at is
+ * kept as a stack two deep: the process's change, and that of the softirq within it.
+ */
+#define MAX_PROCESSORS 1024
+
+struct call {
+	__u64 socket;
+	int from;
+	int to;
+};
+
+static struct {
+	struct call current;
+	struct call interrupted;
+} __attribute__((aligned(64))) calls[MAX_PROCESSORS]; /* a cache line each */
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(handle_state, struct sock *sk, int from, int to)
+{
+	__u32 processor = bpf_get_smp_processor_id() & (MAX_PROCESSORS - 1);
+
+	calls[processor].interrupted = calls[processor].current;
+	calls[processor].current.socket = (__u64)sk;
+	calls[processor].current.from = from;
+	calls[processor].current.to = to;
+	if (sk->sk_protocol == IPPROTO_TCP)
+		on_state(sk, from, to);
+	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(handle_missed_state, struct sock *sk, int from, int to)
+{
+	__u32 processor = bpf_get_smp_processor_id() & (MAX_PROCESSORS - 1);
+	struct call *call = &calls[processor].current;
+
+	if (call->socket == (__u64)sk && call->from == from && call->to == to) {
+		*call = calls[processor].interrupted;
+		return 0;
+	}
+	__atomic_fetch_add(&losses.rescued, 1, __ATOMIC_RELAXED);
+	if (sk->sk_protocol == IPPROTO_TCP)
+		on_state(sk, from, to);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

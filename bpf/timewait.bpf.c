@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * When a small socket goes from FIN_WAIT2 to TIME_WAIT: no tracepoint says so. Hooked, it is known at
+ * once; not hooked, the frontend runs settle_handed_over several times a second.
+ */
+#define SOCKETS_ARE_ADDRESSES
+#include "origin.bpf.h"
+
+/* Two may find out at the same time, the hook and the iterator: whoever deletes the entry reports it. */
+static __always_inline void report_time_wait(__u64 key, const struct wire_origin *found)
+{
+	struct wire_origin origin;
+
+	__builtin_memcpy(&origin, found, sizeof(origin));
+	if (bpf_map_delete_elem(&handed_over, &key) || !settings.want_time_wait || !is_target_process(&origin))
+		return;
+	origin.kind = WIRE_TIME_WAIT;
+	origin.time_ns = bpf_ktime_get_boot_ns();
+	send(&origin);
+}
+
+static __always_inline void on_small_socket(struct inet_timewait_sock *small)
+{
+	struct wire_origin *found;
+	__u64 key = (__u64)small;
+
+	if (BPF_CORE_READ(small, tw_substate) != TCP_TIME_WAIT)
+		return;
+	found = bpf_map_lookup_elem(&handed_over, &key);
+	if (found)
+		report_time_wait(key, found);
+}
+
+/* 3 arguments until 6.1, 4 in 6.12, 5 in 7.2: only the first, the small socket, is read. */
+SEC("fexit/tcp_timewait_state_process")
+int BPF_PROG(handle_small_socket, struct inet_timewait_sock *small)
+{
+	on_small_socket(small);
+	return 0;
+}
+
+/*
+ * v6.11, ba8de796baf4: kfree_skb names the receiving socket. A packet for a small socket has nobody to
+ * go to, so it always ends here, after the small socket has taken notice of it.
+ */
+SEC("tp_btf/kfree_skb")
+int BPF_PROG(handle_packet_end, struct sk_buff *skb, void *location, int reason, struct sock *receiver)
+{
+	if (receiver && receiver->sk_state == TCP_TIME_WAIT)
+		on_small_socket((struct inet_timewait_sock *)receiver);
+	return 0;
+}
+
+/* Is the memory at this address still the small socket of this connection, alive or just dead? */
+static __always_inline bool is_same_connection(struct sock_common *small, struct wire_origin *origin)
+{
+	__u32 peer, local;
+
+	if (BPF_CORE_READ(small, skc_state) != TCP_TIME_WAIT ||
+	    bpf_ntohs(BPF_CORE_READ(small, skc_dport)) != origin->peer_port ||
+	    bpf_ntohs(BPF_CORE_READ((struct inet_timewait_sock *)small, tw_sport)) != origin->local_port ||
+	    netns_of((struct sock *)small) != origin->netns)
+		return false;
+	if (origin->family == 6) {
+		struct wire_origin now = {};
+
+		copy_addresses(&now, (struct sock *)small);
+		return !__builtin_memcmp(now.peer_address, origin->peer_address, 16) &&
+		       !__builtin_memcmp(now.local_address, origin->local_address, 16);
+	}
+	peer = BPF_CORE_READ(small, skc_daddr);
+	local = BPF_CORE_READ(small, skc_rcv_saddr);
+	return peer == *(__u32 *)origin->peer_address && local == *(__u32 *)origin->local_address;
+}
+
+/*
+ * Sends a record for each small socket that is in TIME_WAIT now, or was when it died, and for each that has
+ * waited in FIN_WAIT2 for min_age.
+ */
+SEC("iter/bpf_map_elem")
+int settle_handed_over(struct bpf_iter__bpf_map_elem *context)
+{
+	struct wire_origin *found = context->value, origin;
+	__u64 *address = context->key, key;
+	struct inet_timewait_sock *small;
+	bool same;
+
+	if (!address || !found)
+		return 0;
+	key = *address;
+	small = (struct inet_timewait_sock *)key;
+	__builtin_memcpy(&origin, found, sizeof(origin));
+	same = is_same_connection(&small->__tw_common, &origin);
+	if (same && BPF_CORE_READ(small, tw_substate) == TCP_TIME_WAIT) {
+		report_time_wait(key, &origin);
+		return 0;
+	}
+	if (!same || !BPF_CORE_READ(small, __tw_common.skc_refcnt.refs.counter)) {
+		if (!bpf_map_delete_elem(&handed_over, &key) && !same && !settings.small_sockets_hooked)
+			count_loss(handed_over_gone);
+		return 0;
+	}
+	origin.time_ns = bpf_ktime_get_boot_ns();
+	if (!settings.want_fin_wait2 || origin.reported ||
+	    origin.time_ns - origin.since_ns < settings.min_age_ns || !is_target_process(&origin))
+		return 0;
+	found->reported = 1;
+	send(&origin);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/*
+ * What crosses the border between the kernel and the frontend: the only definition, read by BPF C
+ * and by Swift. Fixed widths, explicit padding, host byte order; every time is CLOCK_BOOTTIME in
+ * nanoseconds, 0 where it is not known.
+ */
+#ifndef TCPLINGER_WIRE_H
+#define TCPLINGER_WIRE_H
+
+#include <linux/types.h>
+
+#define WIRE_COMM_LENGTH 16
+#define WIRE_PORT_BITMAP 8192 /* a bit a port */
+
+/* What a record is about. */
+enum wire_kind {
+	WIRE_TIME_WAIT = 1,
+	WIRE_CLOSE_WAIT = 2,
+	WIRE_CLOSE_WAIT_END = 3,
+	WIRE_FIN_WAIT2 = 4,
+};
+
+enum wire_role {
+	WIRE_ROLE_UNKNOWN = 0,
+	WIRE_ROLE_CLIENT = 1,
+	WIRE_ROLE_SERVER = 2,
+};
+
+/* How a process came to be named. */
+enum wire_source {
+	WIRE_SOURCE_NONE = 0,
+	WIRE_SOURCE_CONNECT = 1,    /* it called connect() */
+	WIRE_SOURCE_ACCEPT = 2,	    /* accept() returned the socket to it */
+	WIRE_SOURCE_FIRST_READ = 3, /* it read from an accepted socket first */
+	WIRE_SOURCE_OPEN_FILE = 4,  /* it had a descriptor of the socket when the tracer started */
+	WIRE_SOURCE_CLOSE = 5,	    /* it made the kernel send the FIN, or abort */
+	WIRE_SOURCE_LISTENER = 6,   /* it has the listener in whose queue the connection waits */
+};
+
+enum wire_cause {
+	WIRE_CAUSE_UNKNOWN = 0,
+	WIRE_CAUSE_CLOSE = 1,
+	WIRE_CAUSE_SHUTDOWN = 2,
+	WIRE_CAUSE_EXIT = 3,
+	WIRE_CAUSE_RESET = 4,
+};
+
+enum wire_reason {
+	WIRE_REASON_UNKNOWN = 0,
+	WIRE_REASON_NOT_ACCEPTED = 1,
+	WIRE_REASON_DATA_UNREAD = 2,
+	WIRE_REASON_EOF_UNREAD = 3,
+	WIRE_REASON_EOF_READ = 4,
+};
+
+/* pid is the thread group id in the initial pid namespace; 0: no process is known. */
+struct wire_process {
+	__u64 started_ns; /* start of the process, not of the thread */
+	__u32 pid;
+	__u32 tid;
+	char comm[WIRE_COMM_LENGTH]; /* of the process (its group leader) */
+};
+
+/* One connection in a state that somebody is responsible for. */
+struct wire_origin {
+	struct wire_process opener;
+	struct wire_process closer;
+	__u64 socket; /* names the connection while the tracer runs; a kernel address, never shown */
+	__u64 time_ns;
+	__u64 opened_ns; /* connect() was called, or the handshake of a passive open ended */
+	__u64 since_ns;	 /* the reported state began, or the first FIN was sent */
+	__u64 bytes_sent;     /* payload, each byte once */
+	__u64 bytes_received; /* payload */
+	__u8 local_address[16]; /* IPv4: the first four bytes */
+	__u8 peer_address[16];
+	__u32 netns; /* inode number of the network namespace */
+	__u32 unread_bytes;
+	__u16 local_port;
+	__u16 peer_port;
+	__u8 kind;
+	__u8 family; /* 4 or 6 */
+	__u8 mapped; /* an IPv6 socket that speaks IPv4 */
+	__u8 role;
+	__u8 opener_source;
+	__u8 closer_source;
+	__u8 cause;
+	__u8 entered_from; /* TCP_FIN_WAIT1, TCP_FIN_WAIT2 or TCP_CLOSING */
+	__u8 reason;
+	__u8 approximate_since; /* since_ns is the time of the peer's last packet */
+	__u8 reported;		/* the round in which this state was due; 0: none yet */
+	__u8 padding[1];
+};
+
+/* A process that has a descriptor of a waiting socket. */
+struct wire_holder {
+	struct wire_process process;
+	__u64 socket;
+	__u32 fd;
+	__u8 padding[4];
+};
+
+/* The rounds in which the frontend asks for what has waited too long. */
+struct wire_round {
+	__u32 number; /* 1 to 255, then from 1 again; set by the frontend */
+	__u32 due;    /* sockets that this round marked; counted by the kernel */
+};
+
+/* Why something could not be kept. Written by the kernel, only ever grows. */
+struct wire_losses {
+	__u64 ring_full;	 /* a record found no room in the ring buffer */
+	__u64 memory_full;	 /* no memory for a socket's opener and closer */
+	__u64 waiting_full;	 /* the map of sockets in CLOSE_WAIT and FIN_WAIT2 was full */
+	__u64 handed_over_full;	 /* the map of small sockets in FIN_WAIT2 was full */
+	__u64 rescued;		 /* no loss: a change of state that only the understudy saw */
+	__u64 handed_over_gone; /* a small socket vanished between two looks: TIME_WAIT or not, unknown */
+};
+
+/* Set once, before the programs are loaded. */
+struct wire_settings {
+	__u64 min_age_ns;
+	__u32 netns; /* 0: all */
+	__u32 wake_bytes; /* the reader is woken when so much waits in the ring */
+	__u8 family;	  /* 4 or 6; 0: both */
+	__u8 filter_local_ports; /* by target_local_ports */
+	__u8 filter_peer_ports;	 /* by target_peer_ports */
+	__u8 filter_pids; /* by the map target_pids */
+	__u8 want_time_wait;
+	__u8 want_close_wait;
+	__u8 want_fin_wait2;
+	__u8 sockets_in_storage;   /* per-socket memory is sk_storage; 0: a hash */
+	__u8 small_sockets_hooked; /* a hook sees each small socket enter TIME_WAIT */
+	__u8 padding[7];
+};
+
+_Static_assert(sizeof(struct wire_process) == 32, "wire_process");
+_Static_assert(sizeof(struct wire_origin) == 168, "wire_origin");
+_Static_assert(sizeof(struct wire_holder) == 48, "wire_holder");
+_Static_assert(sizeof(struct wire_losses) == 48, "wire_losses");
+_Static_assert(sizeof(struct wire_settings) == 32, "wire_settings");
+
+#endif
