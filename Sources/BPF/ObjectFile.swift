@@ -1,0 +1,84 @@
+import CLibbpf
+import CWire
+
+/// The programs and maps of `bpf/`, compiled into this binary. Opened, set up, loaded, attached, in this order;
+/// the kernel drops all of it when the value dies, or the process does.
+public struct ObjectFile: ~Copyable {
+  let handle: OpaquePointer
+
+  private init(owning handle: OpaquePointer) { self.handle = handle }
+
+  public static func open() throws(BPFError) -> ObjectFile {
+    var handle: OpaquePointer?
+    try check(clb_object_open(&handle), "open", "BPF programs")
+    guard let handle else { throw BPFError("open", "BPF programs", code: 12) }
+    return ObjectFile(owning: handle)
+  }
+
+  deinit { clb_object_free(handle) }
+
+  /// Constants for the programs; the kernel drops what they make unreachable. No effect after `load`.
+  public func withSettings<Result>(_ body: (inout wire_settings) -> Result) -> Result {
+    body(&clb_object_settings(handle).pointee)
+  }
+
+  /// The ports that pass, a bit each, where the settings say that ports are filtered. No effect after `load`.
+  public func writePorts(local: [UInt8]?, peer: [UInt8]?) {
+    for (bitmap, target) in [(local, clb_object_local_ports(handle)), (peer, clb_object_peer_ports(handle))] {
+      guard let bitmap, let target else { continue }
+      precondition(bitmap.count == Int(WIRE_PORT_BITMAP))
+      target.update(from: bitmap, count: bitmap.count)
+    }
+  }
+
+  /// What the kernel could not keep, since the programs were loaded. Read while the kernel writes: each field is
+  /// right, their sum may be of two moments.
+  public var losses: wire_losses { clb_object_losses(handle).pointee }
+
+  public func withRound<Result>(_ body: (inout wire_round) -> Result) -> Result {
+    body(&clb_object_round(handle).pointee)
+  }
+
+  /// Leaves a program out of the next `load`, or takes it in.
+  public func choose(_ program: String, load: Bool) throws(BPFError) {
+    try check(clb_program_choose(handle, program, load), "choose", program)
+  }
+
+  public func resize(map: String, maxEntries: UInt32, preallocated: Bool) throws(BPFError) {
+    try check(clb_map_resize(handle, map, maxEntries, preallocated), "resize", map)
+  }
+
+  public func load() throws(BPFError) {
+    try check(clb_object_load(handle), "load", "BPF programs")
+  }
+
+  public func attach(_ program: String) throws(BPFError) -> Link {
+    var link: OpaquePointer?
+    try check(clb_program_attach(handle, program, &link), "attach", program)
+    guard let link else { throw BPFError("attach", program, code: 22) }
+    return Link(owning: link)
+  }
+
+  /// Runs of a program that the kernel skipped because it interrupted the same program on the same processor.
+  public func missedRuns(of program: String) throws(BPFError) -> UInt64 {
+    var missed: UInt64 = 0
+    try check(clb_program_missed(handle, program, &missed), "ask about", program)
+    return missed
+  }
+
+  /// Adds a key with the value 1.
+  public func insert(_ key: UInt32, intoSet map: String) throws(BPFError) {
+    var key = key
+    var present: UInt8 = 1
+    try check(clb_map_put(handle, map, &key, 4, &present, 1), "write", map)
+  }
+}
+
+/// A program attached to its hook, until the value dies.
+public struct Link: ~Copyable {
+  private let handle: OpaquePointer
+
+  init(owning handle: OpaquePointer) { self.handle = handle }
+
+  deinit { clb_link_free(handle) }
+}

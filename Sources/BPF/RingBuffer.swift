@@ -1,0 +1,51 @@
+import CLibbpf
+
+/// The reading end of a ring buffer map. Made, waited on, consumed and dropped on one thread.
+public struct RingBuffer: ~Copyable {
+  /// Keeps the receiver alive and at one address for the C callback.
+  private final class Sink {
+    var receive: (RawSpan) -> Void = { _ in }
+  }
+
+  private let handle: OpaquePointer
+  private let sink: Sink
+
+  private init(owning handle: OpaquePointer, sink: Sink) {
+    self.handle = handle
+    self.sink = sink
+  }
+
+  public static func open(_ map: String, of object: borrowing ObjectFile) throws(BPFError) -> RingBuffer {
+    let sink = Sink()
+    var handle: OpaquePointer?
+    // Unretained: the RingBuffer owns both the sink and the C handle that calls it.
+    let context = Unmanaged.passUnretained(sink).toOpaque()
+    try check(clb_ring_new(object.handle, map, receiveRecord, context, &handle), "open", "ring buffer \(map)")
+    guard let handle else { throw BPFError("open", "ring buffer \(map)", code: 12) }
+    return RingBuffer(owning: handle, sink: sink)
+  }
+
+  deinit { clb_ring_free(handle) }
+
+  /// Returns when the kernel wakes the reader because much is waiting, when the time is over, or at a signal.
+  public func wait(milliseconds: Int32) throws(BPFError) {
+    try check(clb_ring_wait(handle, milliseconds), "wait for", "ring buffer")
+  }
+
+  /// Hands out every record that is there now. The span ends with the call.
+  public func consume(_ body: (RawSpan) -> Void) throws(BPFError) {
+    let result = withoutActuallyEscaping(body) { body in
+      sink.receive = body
+      defer { sink.receive = { _ in } }
+      return clb_ring_consume(handle)
+    }
+    try check(result, "read", "ring buffer")
+  }
+
+  private static let receiveRecord: clb_record_fn = { context, record, size in
+    guard let context, let record else { return 0 }
+    Unmanaged<Sink>.fromOpaque(context).takeUnretainedValue()
+      .receive(RawSpan(_unsafeBytes: UnsafeRawBufferPointer(start: record, count: size)))
+    return 0
+  }
+}

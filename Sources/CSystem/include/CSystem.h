@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Linux calls that Swift's Glibc module leaves out. */
+#ifndef TCPLINGER_CSYSTEM_H
+#define TCPLINGER_CSYSTEM_H
+
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/vfs.h>
+
+/* Moves the calling thread into the network namespace behind the descriptor: 0 or -errno. */
+int csystem_enter_network_namespace(int descriptor);
+
+#endif

@@ -1,0 +1,42 @@
+import Glibc
+
+/// Facts of the machine that the tool runs on.
+public enum Host {
+  /// `uname -r`, say `6.12.48+deb13-amd64`.
+  public static var kernelRelease: String {
+    var names = utsname()
+    guard uname(&names) == 0 else { return "unknown" }
+    return withUnsafeBytes(of: names.release) { bytes in
+      String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+    }
+  }
+
+  /// The first two numbers of the release; nil if it does not begin with them.
+  public static var kernelVersion: (major: Int, minor: Int)? {
+    let numbers = kernelRelease.split { $0 == "." || $0 == "-" }.prefix(2).map { Int($0) }
+    guard numbers.count == 2, let major = numbers[0], let minor = numbers[1] else { return nil }
+    return (major, minor)
+  }
+
+  /// Nanoseconds that CLOCK_REALTIME is ahead of CLOCK_BOOTTIME, now.
+  public static var bootClockOffsetNanoseconds: Int64 {
+    nanoseconds(of: CLOCK_REALTIME) - nanoseconds(of: CLOCK_BOOTTIME)
+  }
+
+  /// CLOCK_BOOTTIME: what the kernel stamps records with.
+  public static var bootNanoseconds: UInt64 { UInt64(nanoseconds(of: CLOCK_BOOTTIME)) }
+
+  /// Seconds that the local time of day is ahead of UTC, now.
+  public static var utcOffsetSeconds: Int {
+    var seconds = time(nil)
+    var local = tm()
+    localtime_r(&seconds, &local)
+    return local.tm_gmtoff
+  }
+
+  private static func nanoseconds(of clock: clockid_t) -> Int64 {
+    var value = timespec()
+    clock_gettime(clock, &value)
+    return Int64(value.tv_sec) * 1_000_000_000 + Int64(value.tv_nsec)
+  }
+}

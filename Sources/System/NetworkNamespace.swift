@@ -1,0 +1,67 @@
+import CSystem
+import Glibc
+
+/// A network namespace and a file that stands for it.
+public struct NetworkNamespace: Hashable, Sendable {
+  /// Inode number: how the kernel, `lsns` and `ip netns identify` name it.
+  public let inode: UInt32
+  public let path: String
+
+  public init(path: String) throws(SystemError) {
+    var facts = stat()
+    guard stat(path, &facts) == 0 else { throw SystemError("find", "network namespace \(path)") }
+    var filesystem = statfs()
+    guard statfs(path, &filesystem) == 0, filesystem.f_type == Self.nsfsMagic else {
+      throw SystemError("use", "\(path) as a network namespace", code: EINVAL)
+    }
+    inode = UInt32(truncatingIfNeeded: facts.st_ino)
+    self.path = path
+  }
+
+  /// Source: include/uapi/linux/magic.h, NSFS_MAGIC.
+  private static let nsfsMagic = 0x6e73_6673
+
+  /// Every namespace that a process lives in or that a name is mounted for, each once.
+  public static func all() -> [NetworkNamespace] {
+    var found: [UInt32: NetworkNamespace] = [:]
+    let candidates =
+      ["/proc/self/ns/net"]
+      + names(in: "/proc").filter { $0.utf8.allSatisfy { 48...57 ~= $0 } }.map { "/proc/\($0)/ns/net" }
+      + ["/run/netns", "/run/docker/netns"].flatMap { folder in names(in: folder).map { "\(folder)/\($0)" } }
+    for path in candidates {
+      // A process may have ended, a name may be no namespace: neither is a fault.
+      guard let namespace = try? NetworkNamespace(path: path), found[namespace.inode] == nil else { continue }
+      found[namespace.inode] = namespace
+    }
+    return found.values.sorted { $0.inode < $1.inode }
+  }
+
+  private static func names(in folder: String) -> [String] {
+    guard let directory = opendir(folder) else { return [] }
+    defer { closedir(directory) }
+    var names: [String] = []
+    while let entry = readdir(directory) {
+      let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if name != "." && name != ".." { names.append(name) }
+    }
+    return names
+  }
+
+  /// Moves the calling thread into the namespace for the length of `body`.
+  ///
+  /// Only for a thread of one's own: other code of the thread would see the other namespace too.
+  public func enter<Result>(_ body: () throws -> Result) throws -> Result {
+    let here = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)
+    guard here >= 0 else { throw SystemError("open", "/proc/thread-self/ns/net") }
+    defer { close(here) }
+    let there = open(path, O_RDONLY | O_CLOEXEC)
+    guard there >= 0 else { throw SystemError("open", path) }
+    defer { close(there) }
+    let result = csystem_enter_network_namespace(there)
+    guard result == 0 else { throw SystemError("enter", "network namespace \(path)", code: -result) }
+    defer { _ = csystem_enter_network_namespace(here) }
+    return try body()
+  }
+}
