@@ -1,0 +1,175 @@
+/// What every output prints, live or replayed. docs/events.md is the contract for the fields.
+public enum Event: Sendable {
+  case start(Start)
+  case origin(Origin)
+  case lost(Loss)
+  case summary(Summary)
+}
+
+/// Tracing has begun: what happens from here on is seen.
+public struct Start: Sendable {
+  public var time: WallTime
+  public var version: String
+  public var kernel: String
+  public var hooks: [String]
+  /// Better hooks that are not used, each with why.
+  public var refusals: [Refusal]
+
+  public struct Refusal: Sendable, Equatable {
+    public var hook: String
+    public var reason: String
+
+    public init(hook: String, reason: String) {
+      self.hook = hook
+      self.reason = reason
+    }
+  }
+
+  public init(time: WallTime, version: String, kernel: String, hooks: [String], refusals: [Refusal]) {
+    self.time = time
+    self.version = version
+    self.kernel = kernel
+    self.hooks = hooks
+    self.refusals = refusals
+  }
+}
+
+/// A connection in a state that a process is responsible for.
+public struct Origin: Sendable {
+  public var time: WallTime
+  public var connection: Connection
+  public var role: Role
+  /// The process held responsible; nil if it is not known.
+  public var process: Process?
+  public var attribution: Attribution
+  public var opener: Opener?
+  /// From connect(), or the end of a passive handshake; nil for a connection older than the tracer.
+  public var lifetimeNanoseconds: UInt64?
+  /// Payload, each byte once; nil where the kernel no longer knows (a small socket older than the tracer).
+  public var bytesSent: UInt64?
+  public var bytesReceived: UInt64?
+  public var state: State
+
+  public enum State: Sendable {
+    case timeWait(cause: Cause, enteredFrom: TCPState)
+    case finWait2(cause: Cause, age: Age)
+    case closeWait(CloseWait)
+    case closeWaitEnd(cause: Cause, held: Age)
+  }
+
+  public struct CloseWait: Sendable {
+    public var reason: Reason
+    public var age: Age
+    public var unreadBytes: UInt32
+    public var holders: [Holder]
+
+    public init(reason: Reason, age: Age, unreadBytes: UInt32, holders: [Holder]) {
+      self.reason = reason
+      self.age = age
+      self.unreadBytes = unreadBytes
+      self.holders = holders
+    }
+  }
+
+  public init(
+    time: WallTime, connection: Connection, role: Role, process: Process?, attribution: Attribution,
+    opener: Opener?, lifetimeNanoseconds: UInt64?, bytesSent: UInt64?, bytesReceived: UInt64?, state: State
+  ) {
+    self.time = time
+    self.connection = connection
+    self.role = role
+    self.process = process
+    self.attribution = attribution
+    self.opener = opener
+    self.lifetimeNanoseconds = lifetimeNanoseconds
+    self.bytesSent = bytesSent
+    self.bytesReceived = bytesReceived
+    self.state = state
+  }
+}
+
+/// How the process held responsible is known.
+public enum Attribution: String, Sendable {
+  case traced, seeded, holder, listener, unknown
+}
+
+/// The process that made the connection usable, and how it was seen to.
+public struct Opener: Sendable, Equatable {
+  public enum Evidence: String, Sendable {
+    case connect, accept
+    case firstRead = "first_read"
+    case openFile = "open_file"
+  }
+
+  public var process: Process
+  public var evidence: Evidence
+
+  public init(process: Process, evidence: Evidence) {
+    self.process = process
+    self.evidence = evidence
+  }
+}
+
+public enum Cause: String, Sendable { case close, shutdown, exit, reset, unknown }
+
+/// Why a connection stays in CLOSE_WAIT, read from the socket itself.
+public enum Reason: String, Sendable {
+  case notAccepted = "not_accepted"
+  case dataUnread = "data_unread"
+  case eofUnread = "eof_unread"
+  case eofRead = "eof_read"
+  case unknown
+}
+
+/// How long a state has lasted.
+public struct Age: Sendable, Equatable {
+  public var nanoseconds: UInt64
+  /// Counted from the peer's last packet, because the state began before the tracer did.
+  public var isEstimate: Bool
+
+  public init(nanoseconds: UInt64, isEstimate: Bool = false) {
+    self.nanoseconds = nanoseconds
+    self.isEstimate = isEstimate
+  }
+}
+
+/// A process that has a descriptor of the socket open.
+public struct Holder: Sendable, Equatable {
+  public var process: Process
+  public var descriptor: UInt32
+
+  public init(process: Process, descriptor: UInt32) {
+    self.process = process
+    self.descriptor = descriptor
+  }
+}
+
+/// Events that could not be kept.
+public struct Loss: Sendable, Equatable {
+  public enum Place: String, Sendable, CaseIterable {
+    /// The ring buffer was full: the reader was too slow.
+    case ringBuffer = "ring_buffer"
+    /// No memory for a socket's opener and closer: events of it may lack them.
+    case socketMemory = "socket_memory"
+    /// The map of sockets in CLOSE_WAIT and FIN_WAIT2 was full.
+    case waitingMap = "waiting_map"
+    /// The map of small sockets in FIN_WAIT2 was full.
+    case handedOverMap = "handed_over_map"
+    /// A small socket in FIN_WAIT2 vanished between two looks: whether it reached TIME_WAIT is unknown.
+    case unconfirmed
+    /// The kernel skipped a program because it interrupted the same program on the same processor.
+    case skippedRun = "skipped_run"
+    /// The output was slower than the events: a slow terminal, a blocked pipe.
+    case output
+  }
+
+  public var time: WallTime
+  public var count: UInt64
+  public var place: Place
+
+  public init(time: WallTime, count: UInt64, place: Place) {
+    self.time = time
+    self.count = count
+    self.place = place
+  }
+}

@@ -1,0 +1,110 @@
+/// Who is held responsible for what the kernel reports, and which CLOSE_WAITs are open in the reader's eyes.
+///
+/// The kernel sees who opened and who closed; the ledger weighs that, the holders read from open files, and
+/// what was already told, and makes the events.
+public struct Ledger {
+  private let filter: OriginFilter
+  /// The CLOSE_WAITs that were told, by socket, so that an end follows each and nothing else.
+  private var toldCloseWaits: Set<UInt64> = []
+
+  public init(filter: OriginFilter = OriginFilter()) { self.filter = filter }
+
+  /// The events that one record of the kernel makes; none if the filter holds it back.
+  ///
+  /// - Parameter holders: for `closeWait`, the descriptors of the socket that were found open.
+  public mutating func enter(
+    _ record: KernelOrigin, holders: [Holder] = [], clock: BootClock, _ emit: (Origin) -> Void
+  ) {
+    switch record.kind {
+    case .timeWait:
+      var origin = Origin(record, clock: clock)
+      origin.state = .timeWait(cause: record.cause, enteredFrom: record.enteredFrom ?? .finWait2)
+      tell(origin, emit)
+    case .finWait2:
+      var origin = Origin(record, clock: clock)
+      origin.state = .finWait2(cause: record.cause, age: record.age)
+      tell(origin, emit)
+    case .closeWait:
+      if tell(closeWait(record, holders: holders, clock: clock), emit) {
+        toldCloseWaits.insert(record.socket)
+      }
+    case .closeWaitEnd:
+      // It passed the minimum age and left before anybody looked: it is told now, and its end with it.
+      let wasTold = toldCloseWaits.remove(record.socket) != nil
+      guard wasTold || tell(closeWait(record, holders: [], clock: clock), emit) else { return }
+      var end = Origin(record, clock: clock)
+      end.process = record.closer
+      end.attribution = record.closer == nil ? .unknown : .traced
+      end.state = .closeWaitEnd(cause: record.cause, held: record.age)
+      emit(end)
+    }
+  }
+
+  @discardableResult
+  private func tell(_ origin: Origin, _ emit: (Origin) -> Void) -> Bool {
+    guard filter.passes(origin) else { return false }
+    emit(origin)
+    return true
+  }
+
+  /// A CLOSE_WAIT is the holder's. Among several the opener is meant, as the others got it from there.
+  private func closeWait(_ record: KernelOrigin, holders: [Holder], clock: BootClock) -> Origin {
+    var origin = Origin(record, clock: clock)
+    let main = holders.first { $0.process.pid == record.opener?.pid } ?? holders.first
+    if let main {
+      origin.process = main.process
+      origin.attribution = .holder
+    }
+    origin.state = .closeWait(
+      Origin.CloseWait(
+        reason: record.reason, age: record.age, unreadBytes: record.unreadBytes, holders: holders))
+    return origin
+  }
+}
+
+extension KernelOrigin {
+  var age: Age {
+    Age(
+      nanoseconds: timeNanoseconds > sinceNanoseconds ? timeNanoseconds - sinceNanoseconds : 0,
+      isEstimate: isSinceEstimate)
+  }
+}
+
+extension Origin {
+  /// Everything but the state, and with the closer, else the opener, held responsible.
+  init(_ record: KernelOrigin, clock: BootClock) {
+    let evidence: Opener.Evidence? =
+      switch record.openerSource {
+      case .connect: .connect
+      case .accept: .accept
+      case .firstRead: .firstRead
+      case .openFile: .openFile
+      case .none, .close, .listener: nil
+      }
+    var opener: Opener?
+    if let process = record.opener, let evidence { opener = Opener(process: process, evidence: evidence) }
+    let attribution: Attribution =
+      if record.closer != nil {
+        .traced
+      } else if record.opener == nil {
+        .unknown
+      } else {
+        switch record.openerSource {
+        case .openFile: .seeded
+        case .listener: .listener
+        case .none: .unknown
+        case .connect, .accept, .firstRead, .close: .traced
+        }
+      }
+    // A small socket that was there before the tracer has no count of bytes.
+    let isBare = record.openedNanoseconds == nil && record.isSinceEstimate && record.kind == .timeWait
+    self.init(
+      time: clock.wallTime(ofBoot: record.timeNanoseconds), connection: record.connection, role: record.role,
+      process: record.closer ?? record.opener, attribution: attribution, opener: opener,
+      lifetimeNanoseconds: record.openedNanoseconds.map {
+        record.timeNanoseconds > $0 ? record.timeNanoseconds - $0 : 0
+      },
+      bytesSent: isBare ? nil : record.bytesSent, bytesReceived: isBare ? nil : record.bytesReceived,
+      state: .timeWait(cause: record.cause, enteredFrom: .finWait2))
+  }
+}

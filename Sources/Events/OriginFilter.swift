@@ -1,0 +1,30 @@
+/// Which origins are told. Ports, family and network namespace are filtered by the kernel already, as are the
+/// pids of a TIME_WAIT; what is left needs the holders or a name.
+public struct OriginFilter: Sendable {
+  public enum State: String, Sendable, CaseIterable {
+    case timeWait = "time_wait"
+    case closeWait = "close_wait"
+    case finWait2 = "fin_wait2"
+  }
+
+  /// Empty: every process.
+  public var pids: Set<UInt32> = []
+  /// Empty: every name.
+  public var comms: Set<Comm> = []
+  /// nil: both.
+  public var role: Role?
+
+  public init() {}
+
+  func passes(_ origin: Origin) -> Bool {
+    if let role, origin.role != role { return false }
+    if pids.isEmpty && comms.isEmpty { return true }
+    if let process = origin.process, passes(process) { return true }
+    guard case .closeWait(let closeWait) = origin.state else { return false }
+    return closeWait.holders.contains { passes($0.process) }
+  }
+
+  private func passes(_ process: Process) -> Bool {
+    (pids.isEmpty || pids.contains(process.pid)) && (comms.isEmpty || comms.contains(process.comm))
+  }
+}

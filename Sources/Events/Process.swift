@@ -1,0 +1,66 @@
+import CWire
+
+/// A process as the kernel names it: by its thread group id in the initial pid namespace.
+public struct Process: Hashable, Sendable {
+  public var pid: UInt32
+  /// The thread that acted.
+  public var tid: UInt32
+  public var comm: Comm
+  /// Nanoseconds since boot, as /proc/PID/stat counts them. Source: `task_struct.start_boottime` of the leader.
+  public var startedNanoseconds: UInt64
+
+  public init(pid: UInt32, tid: UInt32, comm: Comm, startedNanoseconds: UInt64) {
+    self.pid = pid
+    self.tid = tid
+    self.comm = comm
+    self.startedNanoseconds = startedNanoseconds
+  }
+
+  init?(_ wire: wire_process) {
+    guard wire.pid != 0 else { return nil }
+    self.init(
+      pid: wire.pid, tid: wire.tid, comm: Comm(wire.comm), startedNanoseconds: wire.started_ns)
+  }
+}
+
+/// The kernel's name of a process: up to 15 bytes that the process chose, so any byte but NUL, in no encoding.
+public struct Comm: Hashable, Sendable {
+  private var low: UInt64
+  private var high: UInt64
+
+  init(_ tuple: WireComm) {
+    (low, high) = withUnsafeBytes(of: tuple) { bytes in
+      (bytes.loadUnaligned(as: UInt64.self), bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+    }
+  }
+
+  public init(_ bytes: some Sequence<UInt8>) {
+    (low, high) = (0, 0)
+    for (index, byte) in bytes.prefix(15).enumerated() {
+      if index < 8 {
+        low |= UInt64(byte) << (index * 8)
+      } else {
+        high |= UInt64(byte) << ((index - 8) * 8)
+      }
+    }
+  }
+
+  public init(_ name: String) { self.init(name.utf8) }
+
+  public var count: Int {
+    var count = 0
+    while count < 15, self[count] != 0 { count += 1 }
+    return count
+  }
+
+  public subscript(index: Int) -> UInt8 {
+    UInt8(truncatingIfNeeded: index < 8 ? low >> (index * 8) : high >> ((index - 8) * 8))
+  }
+
+  public var bytes: [UInt8] { (0..<count).map { self[$0] } }
+}
+
+typealias WireComm = (
+  CChar, CChar, CChar, CChar, CChar, CChar, CChar, CChar,
+  CChar, CChar, CChar, CChar, CChar, CChar, CChar, CChar
+)

@@ -1,0 +1,93 @@
+/// The account at the end: what was seen, how much of it has a name, and what was lost.
+public struct Summary: Sendable {
+  public struct Count: Sendable, Equatable {
+    public var seen = 0
+    public var attributed = 0
+
+    public var unknown: Int { seen - attributed }
+
+    static func += (left: inout Count, right: Count) {
+      left.seen += right.seen
+      left.attributed += right.attributed
+    }
+  }
+
+  /// Origins of one process.
+  public struct Line: Sendable, Equatable {
+    public var process: Process
+    public var timeWait = 0
+    public var closeWait = 0
+    public var finWait2 = 0
+
+    var total: Int { timeWait + closeWait + finWait2 }
+  }
+
+  public var time: WallTime
+  public var durationNanoseconds: UInt64
+  public var timeWait: Count
+  public var closeWait: Count
+  public var finWait2: Count
+  public var lost: UInt64
+  /// Most first.
+  public var processes: [Line]
+}
+
+/// Counts events as they are told, and makes the summary of them.
+public struct Tally {
+  private struct Key: Hashable {
+    var pid: UInt32
+    var startedNanoseconds: UInt64
+  }
+
+  private var timeWait = Summary.Count()
+  private var closeWait = Summary.Count()
+  private var finWait2 = Summary.Count()
+  private var lost: UInt64 = 0
+  private var lines: [Key: Summary.Line] = [:]
+
+  public init() {}
+
+  public mutating func count(_ loss: Loss) { lost += loss.count }
+
+  public mutating func count(_ origin: Origin) {
+    switch origin.state {
+    case .timeWait: count(origin, \.timeWait, \.timeWait)
+    case .closeWait: count(origin, \.closeWait, \.closeWait)
+    case .finWait2: count(origin, \.finWait2, \.finWait2)
+    case .closeWaitEnd: break
+    }
+  }
+
+  private mutating func count(
+    _ origin: Origin, _ total: WritableKeyPath<Tally, Summary.Count>,
+    _ column: WritableKeyPath<Summary.Line, Int>
+  ) {
+    self[keyPath: total].seen += 1
+    guard let process = origin.process else { return }
+    self[keyPath: total].attributed += 1
+    let key = Key(pid: process.pid, startedNanoseconds: process.startedNanoseconds)
+    lines[key, default: Summary.Line(process: process)][keyPath: column] += 1
+  }
+
+  /// Adds another account to this one.
+  public mutating func add(_ other: Tally) {
+    timeWait += other.timeWait
+    closeWait += other.closeWait
+    finWait2 += other.finWait2
+    lost += other.lost
+    for (key, line) in other.lines {
+      lines[key, default: Summary.Line(process: line.process)].timeWait += line.timeWait
+      lines[key]?.closeWait += line.closeWait
+      lines[key]?.finWait2 += line.finWait2
+    }
+  }
+
+  public func summary(time: WallTime, durationNanoseconds: UInt64) -> Summary {
+    let processes = lines.values.sorted {
+      ($1.total, $0.process.pid) < ($0.total, $1.process.pid)
+    }
+    return Summary(
+      time: time, durationNanoseconds: durationNanoseconds, timeWait: timeWait, closeWait: closeWait,
+      finWait2: finWait2, lost: lost, processes: processes)
+  }
+}

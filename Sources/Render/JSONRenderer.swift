@@ -1,0 +1,228 @@
+import Events
+
+/// Events as JSON, an object a line: docs/events.md. Written by hand, since a line is made for every origin
+/// of a host in trouble and an encoder that reflects costs twenty times as much.
+public struct JSONRenderer {
+  private let clock: BootClock
+
+  /// - Parameter clock: for the start of processes, which the kernel counts from boot.
+  public init(clock: BootClock) { self.clock = clock }
+
+  public func render(_ event: Event, into line: inout LineBuffer) {
+    line.append("{\"event\":\"")
+    switch event {
+    case .start(let start): render(start, &line)
+    case .origin(let origin): render(origin, &line)
+    case .lost(let loss):
+      line.append("lost\"")
+      line.field("time", loss.time)
+      line.field("count", loss.count)
+      line.field("where", loss.place.rawValue)
+    case .summary(let summary): render(summary, &line)
+    }
+    line.append("}\n")
+  }
+
+  private func render(_ start: Start, _ line: inout LineBuffer) {
+    line.append("start\"")
+    line.field("time", start.time)
+    line.field("version", start.version)
+    line.field("kernel", start.kernel)
+    line.key("hooks")
+    line.array(start.hooks) { line, hook in line.append(json: hook) }
+    line.key("refused")
+    line.array(start.refusals) { line, refusal in
+      line.append("{\"hook\":")
+      line.append(json: refusal.hook)
+      line.field("reason", refusal.reason)
+      line.append("}")
+    }
+  }
+
+  private func render(_ origin: Origin, _ line: inout LineBuffer) {
+    line.append(origin.state.name)
+    line.append("\"")
+    line.field("time", origin.time)
+    line.append(origin.connection.family == .ipv4 ? ",\"family\":\"ipv4\"" : ",\"family\":\"ipv6\"")
+    if origin.connection.isMapped { line.append(",\"mapped\":true") }
+    line.field("netns", origin.connection.netns)
+    line.append(
+      origin.role == .client
+        ? ",\"role\":\"client\"" : origin.role == .server ? ",\"role\":\"server\"" : ",\"role\":\"unknown\"")
+    line.key("local")
+    line.append(json: origin.connection.local, origin.connection.family)
+    line.key("peer")
+    line.append(json: origin.connection.peer, origin.connection.family)
+    line.key("process")
+    if let process = origin.process {
+      line.append("{")
+      line.append(process)
+      line.append(",\"started\":\"")
+      line.append(utc: clock.wallTime(ofBoot: process.startedNanoseconds), decimals: 2)
+      line.append("\"}")
+    } else {
+      line.append("null")
+    }
+    line.key("opener")
+    if let opener = origin.opener {
+      line.append("{")
+      line.append(opener.process)
+      line.append(",\"seen\":\"")
+      line.append(opener.evidence.rawValue)
+      line.append("\"}")
+    } else {
+      line.append("null")
+    }
+    line.append(",\"attribution\":\"")
+    line.append(origin.attribution.rawValue)
+    line.append("\"")
+    line.key("lifetime_ms")
+    if let lifetime = origin.lifetimeNanoseconds {
+      line.append(millisecondsOf: lifetime)
+    } else {
+      line.append("null")
+    }
+    line.field("bytes_sent", origin.bytesSent)
+    line.field("bytes_received", origin.bytesReceived)
+    render(origin.state, &line)
+  }
+
+  private func render(_ state: Origin.State, _ line: inout LineBuffer) {
+    switch state {
+    case .timeWait(let cause, let enteredFrom):
+      line.field("cause", cause.rawValue)
+      line.field("entered_from", enteredFrom.name)
+    case .finWait2(let cause, let age):
+      line.field("cause", cause.rawValue)
+      line.field("age_ms", age)
+    case .closeWait(let closeWait):
+      line.field("age_ms", closeWait.age)
+      line.field("reason", closeWait.reason.rawValue)
+      line.field("unread_bytes", UInt64(closeWait.unreadBytes))
+      line.key("holders")
+      line.array(closeWait.holders) { line, holder in
+        line.append("{")
+        line.append(holder.process)
+        line.append(",\"fd\":")
+        line.append(holder.descriptor)
+        line.append("}")
+      }
+    case .closeWaitEnd(let cause, let held):
+      line.field("held_ms", held)
+      line.field("cause", cause.rawValue)
+    }
+  }
+
+  private func render(_ summary: Summary, _ line: inout LineBuffer) {
+    line.append("summary\"")
+    line.field("time", summary.time)
+    line.key("duration_s")
+    line.append(millisecondsOf: summary.durationNanoseconds / 1000)
+    for (name, count) in [
+      ("time_wait", summary.timeWait), ("close_wait", summary.closeWait), ("fin_wait2", summary.finWait2),
+    ] {
+      line.key(name)
+      line.append("{\"seen\":")
+      line.append(count.seen)
+      line.field("attributed", UInt64(count.attributed))
+      line.append("}")
+    }
+    line.field("lost", summary.lost)
+    line.key("processes")
+    line.array(summary.processes) { line, row in
+      line.append("{\"pid\":")
+      line.append(row.process.pid)
+      line.key("comm")
+      line.append(json: row.process.comm)
+      line.field("time_wait", UInt64(row.timeWait))
+      line.field("close_wait", UInt64(row.closeWait))
+      line.field("fin_wait2", UInt64(row.finWait2))
+      line.append("}")
+    }
+  }
+}
+
+extension LineBuffer {
+  fileprivate mutating func key(_ name: String) {
+    append(",\"")
+    append(name)
+    append("\":")
+  }
+
+  fileprivate mutating func field(_ name: String, _ value: String) {
+    key(name)
+    append(json: value)
+  }
+
+  fileprivate mutating func field(_ name: String, _ value: some BinaryInteger) {
+    key(name)
+    append(UInt64(value))
+  }
+
+  fileprivate mutating func field(_ name: String, _ value: UInt64?) {
+    key(name)
+    if let value { append(value) } else { append("null") }
+  }
+
+  fileprivate mutating func field(_ name: String, _ time: WallTime) {
+    key(name)
+    append("\"")
+    append(utc: time, decimals: 9)
+    append("\"")
+  }
+
+  fileprivate mutating func field(_ name: String, _ age: Age) {
+    key(name)
+    append(millisecondsOf: age.nanoseconds)
+    if age.isEstimate { append(",\"age_is_estimate\":true") }
+  }
+
+  fileprivate mutating func array<Element>(
+    _ elements: [Element], _ render: (inout LineBuffer, Element) -> Void
+  ) {
+    append("[")
+    for (index, element) in elements.enumerated() {
+      if index > 0 { append(",") }
+      render(&self, element)
+    }
+    append("]")
+  }
+
+  fileprivate mutating func append(json endpoint: Endpoint, _ family: Family) {
+    append("{\"address\":\"")
+    append(endpoint.address, family)
+    append("\",\"port\":")
+    append(endpoint.port)
+    append("}")
+  }
+
+  fileprivate mutating func append(_ process: Process) {
+    append("\"pid\":")
+    append(process.pid)
+    append(",\"tid\":")
+    append(process.tid)
+    append(",\"comm\":")
+    append(json: process.comm)
+  }
+}
+
+extension Origin.State {
+  var name: StaticString {
+    switch self {
+    case .timeWait: "time_wait"
+    case .finWait2: "fin_wait2"
+    case .closeWait: "close_wait"
+    case .closeWaitEnd: "close_wait_end"
+    }
+  }
+}
+
+extension TCPState {
+  var name: String {
+    switch self {
+    case .finWait1: "FIN_WAIT1"
+    case .finWait2: "FIN_WAIT2"
+    case .closing: "CLOSING"
+    }
+  }
+}

@@ -1,0 +1,171 @@
+import Events
+
+/// Events as aligned lines for a person.
+public struct TextRenderer {
+  private let utcOffsetSeconds: Int
+  private let isColoured: Bool
+
+  public init(utcOffsetSeconds: Int, isColoured: Bool) {
+    self.utcOffsetSeconds = utcOffsetSeconds
+    self.isColoured = isColoured
+  }
+
+  /// Where each column begins.
+  private enum Column {
+    static let state = 14
+    static let pid = 26
+    static let comm = 34
+    static let local = 47
+    static let arrow = 71
+    static let peer = 74
+    static let life = 96
+    static let cause = 107
+  }
+
+  public func renderHeader(into line: inout LineBuffer) {
+    let start = line.bytes.count
+    line.append("TIME")
+    let columns: [(Int, StaticString)] = [
+      (Column.state, "STATE"), (Column.pid, "PID"), (Column.comm, "COMM"), (Column.local, "LOCAL"),
+      (Column.peer, "PEER"), (Column.life, "LIFE"), (Column.cause, "CAUSE"),
+    ]
+    for (column, name) in columns {
+      line.pad(from: start, to: column)
+      line.append(name)
+    }
+    line.append("\n")
+  }
+
+  /// - Parameter repetitions: how many origins of this kind, process and peer port the line stands for.
+  public func render(_ origin: Origin, repetitions: Int = 1, into line: inout LineBuffer) {
+    let start = line.bytes.count
+    line.append(local: origin.time, utcOffsetSeconds: utcOffsetSeconds)
+    line.pad(from: start, to: Column.state)
+    // Colours have no width: what follows is aligned by what was written before them.
+    let stateStart = line.bytes.count
+    if isColoured { line.append(origin.state.colour) }
+    line.append(origin.state.label)
+    if isColoured { line.append("\u{1b}[0m") }
+    let hidden = isColoured ? origin.state.colour.utf8CodeUnitCount + 4 : 0
+    line.pad(from: stateStart, to: Column.pid - Column.state + hidden)
+    let rest = start + hidden
+    if let process = origin.process {
+      line.append(process.pid)
+      line.pad(from: rest, to: Column.comm)
+      line.append(escaping: process.comm)
+    } else {
+      line.append("-")
+      line.pad(from: rest, to: Column.comm)
+      line.append("-")
+    }
+    line.pad(from: rest, to: Column.local)
+    line.append(origin.connection.local, origin.connection.family)
+    line.pad(from: rest, to: Column.arrow)
+    line.append(origin.role == .client ? "->" : origin.role == .server ? "<-" : "--")
+    line.pad(from: rest, to: Column.peer)
+    line.append(origin.connection.peer, origin.connection.family)
+    line.pad(from: rest, to: Column.life)
+    renderLife(origin, &line)
+    line.pad(from: rest, to: Column.cause)
+    renderCause(origin, &line)
+    if repetitions > 1 {
+      line.append(" \u{d7}")
+      line.append(repetitions)
+    }
+    line.append("\n")
+  }
+
+  private func renderLife(_ origin: Origin, _ line: inout LineBuffer) {
+    switch origin.state {
+    case .timeWait:
+      if let lifetime = origin.lifetimeNanoseconds { line.append(span: lifetime) } else { line.append("-") }
+    case .finWait2(_, let age): line.append("for ", age)
+    case .closeWait(let closeWait): line.append("held ", closeWait.age)
+    case .closeWaitEnd(_, let held): line.append("held ", held)
+    }
+  }
+
+  private func renderCause(_ origin: Origin, _ line: inout LineBuffer) {
+    switch origin.state {
+    case .timeWait(let cause, _): line.append(cause.rawValue)
+    case .finWait2(let cause, _):
+      line.append(cause.rawValue)
+      line.append(", the peer has not closed")
+    case .closeWaitEnd(let cause, _):
+      line.append("ended by ")
+      line.append(cause.rawValue)
+    case .closeWait(let closeWait): render(closeWait, of: origin.process, &line)
+    }
+  }
+
+  private func render(
+    _ closeWait: Origin.CloseWait, of process: Process?, _ line: inout LineBuffer
+  ) {
+    line.append(closeWait.reason.rawValue)
+    if closeWait.reason == .dataUnread {
+      line.append(" ")
+      line.append(closeWait.unreadBytes)
+      line.append("B")
+    }
+    let own = closeWait.holders.filter { $0.process.pid == process?.pid }
+    let others = closeWait.holders.filter { $0.process.pid != process?.pid }
+    if let first = own.first {
+      line.append(", fd ")
+      line.append(first.descriptor)
+      for more in own.dropFirst() {
+        line.append("+")
+        line.append(more.descriptor)
+      }
+    }
+    for other in others.prefix(2) {
+      line.append(", also ")
+      line.append(escaping: other.process.comm)
+      line.append("[")
+      line.append(other.process.pid)
+      line.append("] fd ")
+      line.append(other.descriptor)
+    }
+    if others.count > 2 {
+      line.append(", and ")
+      line.append(others.count - 2)
+      line.append(" more")
+    }
+  }
+}
+
+extension LineBuffer {
+  fileprivate mutating func append(_ endpoint: Endpoint, _ family: Family) {
+    if family == .ipv6 { append("[") }
+    append(endpoint.address, family)
+    if family == .ipv6 { append("]") }
+    append(":")
+    append(endpoint.port)
+  }
+
+  fileprivate mutating func append(_ word: StaticString, _ age: Age) {
+    append(word)
+    if age.isEstimate { append("~") }
+    append(span: age.nanoseconds)
+  }
+}
+
+extension Origin.State {
+  fileprivate var label: StaticString {
+    switch self {
+    case .timeWait: "TIME_WAIT"
+    case .finWait2: "FIN_WAIT2"
+    case .closeWait: "CLOSE_WAIT"
+    case .closeWaitEnd: "CLOSED"
+    }
+  }
+
+  /// Told apart by terminals with light and dark backgrounds.
+  fileprivate var colour: StaticString {
+    switch self {
+    case .timeWait: "\u{1b}[36m"
+    case .finWait2: "\u{1b}[35m"
+    case .closeWait: "\u{1b}[31m"
+    case .closeWaitEnd: "\u{1b}[32m"
+    }
+  }
+}

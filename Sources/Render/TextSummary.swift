@@ -1,0 +1,66 @@
+import Events
+
+/// The account at the end, for a person.
+public struct TextSummary {
+  /// Processes beyond these are counted in one line.
+  private static let shownProcesses = 20
+
+  public init() {}
+
+  public func render(_ summary: Summary, into line: inout LineBuffer) {
+    line.append("\nIn ")
+    line.append(span: summary.durationNanoseconds)
+    line.append(":\n")
+    if !summary.processes.isEmpty { renderTable(summary, &line) }
+    let counts: [(StaticString, Summary.Count)] = [
+      ("TIME_WAIT", summary.timeWait), ("CLOSE_WAIT", summary.closeWait), ("FIN_WAIT2", summary.finWait2),
+    ]
+    for (name, count) in counts {
+      line.append(name)
+      line.append(": ")
+      line.append(count.seen)
+      line.append(" seen, ")
+      line.append(count.attributed)
+      line.append(" attributed, ")
+      line.append(count.unknown)
+      line.append(" unknown\n")
+    }
+    if summary.lost == 0 {
+      line.append("Nothing was lost.\n")
+    } else {
+      line.append("LOST: ")
+      line.append(summary.lost)
+      line.append(" events could not be kept; the figures above are too low.\n")
+    }
+  }
+
+  private func renderTable(_ summary: Summary, _ line: inout LineBuffer) {
+    row(&line, "PID", "COMM", "TIME_WAIT", "CLOSE_WAIT", "FIN_WAIT2")
+    for process in summary.processes.prefix(Self.shownProcesses) {
+      let start = line.bytes.count
+      line.append(process.process.pid)
+      line.pad(from: start, to: 8)
+      line.append(escaping: process.process.comm)
+      line.pad(from: start, to: 25)
+      for (count, column) in [(process.timeWait, 36), (process.closeWait, 48), (process.finWait2, 0)] {
+        line.append(count)
+        if column > 0 { line.pad(from: start, to: column) }
+      }
+      line.append("\n")
+    }
+    if summary.processes.count > Self.shownProcesses {
+      line.append("and ")
+      line.append(summary.processes.count - Self.shownProcesses)
+      line.append(" more processes\n")
+    }
+  }
+
+  private func row(_ line: inout LineBuffer, _ cells: StaticString...) {
+    let start = line.bytes.count
+    for (cell, column) in zip(cells, [8, 25, 36, 48, 0]) {
+      line.append(cell)
+      if column > 0 { line.pad(from: start, to: column) }
+    }
+    line.append("\n")
+  }
+}
