@@ -1,0 +1,51 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let swiftSettings: [SwiftSetting] = [
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+}
+
+// Floors: a module depends only on lower ones. docs/design.md says what each is for.
+let package = Package(
+  name: "tcplinger",
+  products: [.executable(name: "tcplinger", targets: ["tcplinger"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+  ],
+  targets: [
+    .target(name: "CWire"),
+    .target(name: "CSystem"),
+    .target(
+      name: "CLibbpf", dependencies: ["CWire"],
+      linkerSettings: [.linkedLibrary("bpf"), .linkedLibrary("elf"), .linkedLibrary("z")]),
+
+    module("BPF", ["CLibbpf"]),
+    module("Events", ["CWire"]),
+    module("System", ["CSystem"]),
+
+    module("Render", ["Events"]),
+
+    module("Tracing", ["BPF", "Events", "System"]),
+
+    .executableTarget(
+      name: "tcplinger",
+      dependencies: [
+        "Events", "Render", "System", "Tracing",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: swiftSettings),
+
+    // Makes the trouble that the tool names: for the demonstration, the tests and the benchmark.
+    .executableTarget(name: "tcplinger-workload", path: "Sources/workload"),
+  ]
+)

@@ -1,0 +1,59 @@
+import CSystem
+import Events
+import Glibc
+import Synchronization
+
+/// Origins on their way from the ring's thread to the output. Bounded: a slow terminal or a blocked pipe must
+/// not make the tracer grow or wait, so what does not fit is counted, by process, and dropped.
+public final class EventQueue: Sendable {
+  private struct State {
+    var waiting: [Event] = []
+    var dropped = Tally()
+    var newlyDropped: UInt64 = 0
+  }
+
+  private let state = Mutex(State())
+  private let capacity: Int
+  /// Readable while something waits.
+  public let descriptor: Int32
+
+  public init(capacity: Int = 32_768) {
+    self.capacity = capacity
+    descriptor = eventfd(0, Int32(EFD_NONBLOCK) | Int32(EFD_CLOEXEC))
+  }
+
+  deinit { close(descriptor) }
+
+  func push(_ events: [Event]) {
+    guard !events.isEmpty else { return }
+    state.withLock { state in
+      for event in events {
+        if case .origin(let origin) = event, state.waiting.count >= capacity {
+          state.dropped.count(origin)
+          state.newlyDropped += 1
+        } else {
+          state.waiting.append(event)
+        }
+      }
+    }
+    wake()
+  }
+
+  /// Makes the descriptor readable.
+  func wake() { eventfd_write(descriptor, 1) }
+
+  /// Everything that waits, oldest first, and how many more were dropped since the last call.
+  public func takeAll() -> (events: [Event], dropped: UInt64) {
+    var count: eventfd_t = 0
+    eventfd_read(descriptor, &count)
+    return state.withLock { state in
+      let taken = (state.waiting, state.newlyDropped)
+      state.waiting = []
+      state.newlyDropped = 0
+      return taken
+    }
+  }
+
+  /// The account of what was dropped.
+  public var dropped: Tally { state.withLock { $0.dropped } }
+}

@@ -1,0 +1,209 @@
+import BPF
+import CWire
+import Events
+import System
+
+/// The programs in the kernel and everything that is read from them. Made on the caller's thread, so that it
+/// gets the error, then used by the ring's thread alone.
+final class Session {
+  private let object: ObjectFile
+  private let links: Links
+  private let settings: TraceSettings
+  private let plan: HookPlan
+  private var ledger: Ledger
+  private var clock: BootClock
+  private var told: [Loss.Place: UInt64] = [:]
+  private var nextRound: UInt64 = 0
+  private var batch: [Event] = []
+
+  /// Owns links, which are no values that an array can hold.
+  private final class Links {
+    private var links: [Box] = []
+    private final class Box {
+      let link: Link
+      init(_ link: consuming Link) { self.link = link }
+    }
+    func append(_ link: consuming Link) { links.append(Box(link)) }
+  }
+
+  static func start(_ settings: TraceSettings) throws -> Session {
+    if let (major, minor) = Host.kernelVersion, (major, minor) < (5, 8) {
+      throw TracingError(
+        problem: "Linux \(Host.kernelRelease) is too old", mend: "version 5.8 or newer is needed")
+    }
+    LibraryLog.capture()
+    let ladder: [HookPlan]
+    do throws(BPFError) {
+      ladder = HookPlan.ladder(try KernelTypes.load())
+    } catch {
+      throw TracingError(
+        problem: "\(error)", mend: "a kernel with CONFIG_DEBUG_INFO_BTF=y is needed",
+        log: LibraryLog.takeWarnings())
+    }
+    var refusals: [Start.Refusal] = []
+    var failure: BPFError?
+    for var plan in ladder {
+      plan.refusals += refusals
+      do throws(BPFError) {
+        return try Session(settings, plan)
+      } catch {
+        failure = failure ?? error
+        let log = LibraryLog.takeWarnings()
+        // Without the right to load anything, a humbler plan fails as well.
+        if error.code == 1 || error.code == 13 && error.operation == "load" && plan.hooks.count == 1 {
+          throw TracingError.loading(error, log: log)
+        }
+        refusals += plan.hooks.dropFirst().map { .init(hook: $0.name, reason: error.reason) }
+      }
+    }
+    throw TracingError.loading(failure!, log: LibraryLog.takeWarnings())
+  }
+
+  private init(_ settings: TraceSettings, _ plan: HookPlan) throws(BPFError) {
+    self.settings = settings
+    self.plan = plan
+    ledger = Ledger(filter: settings.filter)
+    clock = BootClock(offsetNanoseconds: Host.bootClockOffsetNanoseconds)
+    object = try ObjectFile.open()
+    links = Links()
+    object.withSettings { wire in
+      settings.write(to: &wire)
+      wire.sockets_in_storage = plan.usesSocketStorage ? 1 : 0
+      wire.small_sockets_hooked = plan.smallSocket == nil ? 0 : 1
+    }
+    object.writePorts(local: settings.localPorts?.bitmap, peer: settings.peerPorts?.bitmap)
+    let chosen = plan.hooks.map(\.program)
+    for program in HookPlan.optionalPrograms {
+      try object.choose(program, load: chosen.contains(program))
+    }
+    // Where a map must have its memory from the start it is kept small; what does not fit is counted.
+    try object.resize(
+      map: "socket_hash", maxEntries: plan.usesSocketStorage ? 1 : plan.mapsGrow ? 1_048_576 : 131_072,
+      preallocated: !plan.mapsGrow)
+    for map in ["waiting", "handed_over"] {
+      try object.resize(
+        map: map, maxEntries: plan.mapsGrow ? 262_144 : 32_768, preallocated: !plan.mapsGrow)
+    }
+    try object.load()
+    for pid in settings.filter.pids { try object.insert(pid, intoSet: "target_pids") }
+    // In this order: the understudy looks at what the program before it has done.
+    for program in chosen + [HookPlan.understudy] { links.append(try object.attach(program)) }
+  }
+
+  func startEvent(version: String) -> Start {
+    Start(
+      time: now, version: version, kernel: Host.kernelRelease,
+      hooks: plan.hooks.map(\.name) + ["iter/task_file", "iter/tcp", "iter/bpf_map_elem"],
+      refusals: plan.refusals)
+  }
+
+  private var now: WallTime { clock.wallTime(ofBoot: Host.bootNanoseconds) }
+
+  /// Reads until `isStopping`, then once more, so that nothing that happened before is left out.
+  func run(into queue: EventQueue, isStopping: () -> Bool) throws {
+    let ring = try RingBuffer.open("events", of: object)
+    try seed()
+    while !isStopping() {
+      try ring.wait(milliseconds: 100)
+      try read(ring)
+      queue.push(takeBatch())
+    }
+    nextRound = 0
+    try read(ring)
+    queue.push(takeBatch())
+  }
+
+  private func takeBatch() -> [Event] {
+    defer { batch.removeAll() }
+    return batch
+  }
+
+  private func read(_ ring: borrowing RingBuffer) throws {
+    clock.offsetNanoseconds = Host.bootClockOffsetNanoseconds
+    try ring.consume { enter($0) }
+    let started = Host.bootNanoseconds
+    guard started >= nextRound else { return }
+    try tellWaiting()
+    try settleHandedOver()
+    try ring.consume { enter($0) }
+    noteLosses()
+    // A round walks every open file of the host when something is due: it never takes more than a twentieth.
+    let duration = Host.bootNanoseconds - started
+    nextRound = started + max(settings.roundNanoseconds, 20 * duration)
+  }
+
+  private func enter(_ record: RawSpan, holders: [UInt64: [Holder]] = [:]) {
+    do throws(DecodingError) {
+      let origin = try KernelOrigin(record)
+      ledger.enter(origin, holders: holders[origin.socket] ?? [], clock: clock) { batch.append(.origin($0)) }
+    } catch {
+      // The programs and this reader are built from one header; what does not fit is lost, and counted.
+      note(1, .ringBuffer)
+    }
+  }
+
+  /// Sockets older than the tracer: first those that somebody has open, then those that nobody has.
+  private func seed() throws {
+    try object.iterate("seed_from_files", recordSize: KernelOrigin.size) { _ in }
+    for namespace in NetworkNamespace.all() where settings.netns == nil || settings.netns == namespace.inode {
+      // A namespace may vanish between the listing and the visit.
+      do {
+        try namespace.enter {
+          try object.iterate("seed_from_table", recordSize: KernelOrigin.size) { _ in }
+        }
+      } catch is SystemError {
+        continue
+      }
+    }
+  }
+
+  /// What has been in CLOSE_WAIT or FIN_WAIT2 for the minimum age: marked, its holders found, then told.
+  private func tellWaiting() throws {
+    guard settings.states != [.timeWait] else { return }
+    object.withRound { round in
+      round.number = round.number % 255 + 1
+      round.due = 0
+    }
+    try object.iterate("mark_due", over: "waiting", recordSize: KernelOrigin.size) { _ in }
+    guard object.withRound({ $0.due }) > 0 else { return }
+    var holders: [UInt64: [Holder]] = [:]
+    if settings.states.contains(.closeWait) {
+      try object.iterate("find_holders", recordSize: KernelHolder.size) { record in
+        guard let found = try? KernelHolder(record) else { return note(1, .ringBuffer) }
+        holders[found.socket, default: []].append(found.holder)
+      }
+    }
+    try object.iterate("report_due", over: "waiting", recordSize: KernelOrigin.size) { record in
+      enter(record, holders: holders)
+    }
+  }
+
+  /// Small sockets whose fate no hook tells. What this finds comes through the ring.
+  private func settleHandedOver() throws {
+    try object.iterate("settle_handed_over", over: "handed_over", recordSize: KernelOrigin.size) { _ in }
+  }
+
+  private func noteLosses() {
+    let losses = object.losses
+    note(upTo: losses.ring_full, .ringBuffer)
+    note(upTo: losses.memory_full, .socketMemory)
+    note(upTo: losses.waiting_full, .waitingMap)
+    note(upTo: losses.handed_over_full, .handedOverMap)
+    note(upTo: losses.handed_over_gone, .unconfirmed)
+    // Read in this order, a rescue between the two makes the difference smaller, not a loss out of nothing.
+    let missed = (try? object.missedRuns(of: HookPlan.state.program)) ?? 0
+    let rescued = object.losses.rescued
+    if missed > rescued { note(upTo: missed - rescued, .skippedRun) }
+  }
+
+  private func note(upTo total: UInt64, _ place: Loss.Place) {
+    let before = told[place, default: 0]
+    guard total > before else { return }
+    told[place] = total
+    note(total - before, place)
+  }
+
+  private func note(_ count: UInt64, _ place: Loss.Place) {
+    batch.append(.lost(Loss(time: now, count: count, place: place)))
+  }
+}

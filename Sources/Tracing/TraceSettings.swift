@@ -1,0 +1,35 @@
+import BPF
+import CWire
+import Events
+
+/// What to trace. Ports, family, namespace, states and age act in the kernel; the rest in the ledger.
+public struct TraceSettings: Sendable {
+  public var filter = OriginFilter()
+  public var localPorts: PortSet?
+  public var peerPorts: PortSet?
+  /// nil: both.
+  public var family: Family?
+  /// Inode number of the only network namespace; nil: all.
+  public var netns: UInt32?
+  public var states = Set(OriginFilter.State.allCases)
+  /// How long a CLOSE_WAIT or FIN_WAIT2 lasts before it is told.
+  public var minAgeNanoseconds: UInt64 = 1_000_000_000
+
+  public init() {}
+
+  /// How often to look for what has waited too long, and for small sockets whose fate no hook tells.
+  var roundNanoseconds: UInt64 { min(250_000_000, max(100_000_000, minAgeNanoseconds / 4)) }
+
+  func write(to wire: inout wire_settings) {
+    wire.min_age_ns = minAgeNanoseconds
+    wire.netns = netns ?? 0
+    wire.family = family == .ipv4 ? 4 : family == .ipv6 ? 6 : 0
+    wire.filter_pids = filter.pids.isEmpty ? 0 : 1
+    wire.want_time_wait = states.contains(.timeWait) ? 1 : 0
+    wire.want_close_wait = states.contains(.closeWait) ? 1 : 0
+    wire.want_fin_wait2 = states.contains(.finWait2) ? 1 : 0
+    wire.wake_bytes = 1 << 20
+    wire.filter_local_ports = localPorts == nil ? 0 : 1
+    wire.filter_peer_ports = peerPorts == nil ? 0 : 1
+  }
+}

@@ -1,0 +1,64 @@
+import Events
+import Glibc
+import Synchronization
+
+/// Traces until it is stopped. One thread of its own reads the kernel; the events wait in `queue`.
+public final class Tracer {
+  public let queue: EventQueue
+  public let startEvent: Start
+  private let work: Work
+  private var thread = pthread_t()
+
+  /// What the caller and the ring's thread share.
+  private final class Work: @unchecked Sendable {
+    // Sendable because `session` is the ring thread's alone once it runs, and the rest is safe from everywhere.
+    let session: Session
+    let queue = EventQueue()
+    let isStopping = Atomic(false)
+    let failure = Mutex<(any Error)?>(nil)
+
+    init(_ session: Session) { self.session = session }
+
+    func run() {
+      do {
+        try session.run(into: queue) { isStopping.load(ordering: .relaxed) }
+      } catch {
+        failure.withLock { $0 = error }
+        queue.wake()
+      }
+    }
+  }
+
+  /// Loads and attaches the programs; when it returns, what happens is seen.
+  ///
+  /// - Throws: `TracingError` where this machine or its privileges do not allow it.
+  public init(_ settings: TraceSettings, version: String) throws {
+    let session = try Session.start(settings)
+    startEvent = session.startEvent(version: version)
+    work = Work(session)
+    queue = work.queue
+    // Retained for the thread, which releases it when it ends.
+    let context = Unmanaged.passRetained(work).toOpaque()
+    let result = pthread_create(&thread, nil, Self.runThread, context)
+    guard result == 0 else {
+      Unmanaged<Work>.fromOpaque(context).release()
+      throw TracingError(
+        problem: "cannot start a thread: \(String(cString: strerror(result)))", mend: "see ulimit -u")
+    }
+  }
+
+  private static let runThread: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = {
+    guard let context = $0 else { return nil }
+    Unmanaged<Work>.fromOpaque(context).takeRetainedValue().run()
+    return nil
+  }
+
+  /// Why the ring's thread gave up; nil while all is well.
+  public var failure: (any Error)? { work.failure.withLock { $0 } }
+
+  /// Takes in what has happened until now and lets go of the kernel. The events are in the queue then.
+  public func stop() {
+    work.isStopping.store(true, ordering: .relaxed)
+    pthread_join(thread, nil)
+  }
+}

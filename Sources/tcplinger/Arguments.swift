@@ -1,0 +1,78 @@
+import ArgumentParser
+import Events
+import System
+
+/// A length of time: `500ms`, `30s`, `5m`, `1h`, or a bare number of seconds.
+struct DurationArgument: ExpressibleByArgument, Equatable, Sendable {
+  var nanoseconds: UInt64
+
+  init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
+
+  init?(argument: String) {
+    let units: [(String, UInt64)] = [
+      ("ms", 1_000_000), ("s", 1_000_000_000), ("m", 60_000_000_000), ("h", 3_600_000_000_000),
+      ("", 1_000_000_000),
+    ]
+    guard let (unit, factor) = units.first(where: { argument.hasSuffix($0.0) }) else { return nil }
+    let digits = argument.dropLast(unit.count)
+    guard !digits.isEmpty, digits.utf8.allSatisfy({ 48...57 ~= $0 }), let number = UInt64(digits) else {
+      return nil
+    }
+    let (nanoseconds, overflow) = number.multipliedReportingOverflow(by: factor)
+    guard !overflow, nanoseconds <= Self.longest else { return nil }
+    self.nanoseconds = nanoseconds
+  }
+
+  /// A hundred years: more is a slip of the keyboard, and would overflow a clock.
+  private static let longest: UInt64 = 100 * 365 * 86_400_000_000_000
+
+  var defaultValueDescription: String {
+    nanoseconds % 1_000_000_000 == 0 ? "\(nanoseconds / 1_000_000_000)s" : "\(nanoseconds / 1_000_000)ms"
+  }
+}
+
+extension DurationArgument {
+  static func parse(_ text: String) throws -> DurationArgument {
+    guard let duration = DurationArgument(argument: text) else {
+      throw ValidationError("'\(text)' is not a length of time such as 500ms, 30s or 5m")
+    }
+    return duration
+  }
+}
+
+extension PortSet {
+  static func parse(_ text: String) throws -> PortSet {
+    do {
+      return try PortSet(parsing: text)
+    } catch {
+      throw ValidationError("\(error); write ports like 80,443,8000-8999")
+    }
+  }
+}
+
+/// One network namespace, named by a file, by a process in it, or by its inode number.
+struct NamespaceArgument: Equatable, Sendable {
+  var inode: UInt32
+
+  /// Inode numbers of namespaces begin here. Source: include/linux/proc_ns.h, PROC_DYNAMIC_FIRST.
+  private static let firstInode: UInt32 = 0xf000_0000
+
+  static func parse(_ text: String) throws -> NamespaceArgument {
+    if let number = UInt32(text), number >= firstInode - 16 { return NamespaceArgument(inode: number) }
+    let path = UInt32(text) == nil ? text : "/proc/\(text)/ns/net"
+    do {
+      return NamespaceArgument(inode: try NetworkNamespace(path: path).inode)
+    } catch {
+      throw ValidationError("\(error); give a file such as /run/netns/NAME, a pid, or an inode number")
+    }
+  }
+}
+
+extension OriginFilter.State: ExpressibleByArgument {}
+
+/// Which end of the connection is this host's.
+enum RoleArgument: String, ExpressibleByArgument, CaseIterable {
+  case client, server
+
+  var role: Role { self == .client ? .client : .server }
+}

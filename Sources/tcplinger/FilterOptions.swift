@@ -1,0 +1,67 @@
+import ArgumentParser
+import Events
+import Tracing
+
+struct FilterOptions: ParsableArguments {
+  @Option(name: .shortAndLong, help: "Only this process; repeat for more.")
+  var pid: [UInt32] = []
+
+  @Option(help: "Only processes of this name (as in /proc/PID/comm); repeat for more.")
+  var comm: [String] = []
+
+  @Option(
+    name: [.customShort("L"), .long], help: "Only these local ports, such as 80,443,8000-8999.",
+    transform: PortSet.parse)
+  var port: PortSet?
+
+  @Option(
+    name: [.customShort("D"), .long], help: "Only these ports of the peer.", transform: PortSet.parse)
+  var peerPort: PortSet?
+
+  @Flag(name: [.customShort("4"), .customLong("ipv4")], help: "Only IPv4 (over IPv6 sockets as well).")
+  var ipv4 = false
+
+  @Flag(name: [.customShort("6"), .customLong("ipv6")], help: "Only IPv6.")
+  var ipv6 = false
+
+  @Option(help: "Only this state: time_wait, close_wait or fin_wait2; repeat for more.")
+  var state: [OriginFilter.State] = []
+
+  @Option(help: "Only connections in which this host is the client, or the server.")
+  var role: RoleArgument?
+
+  @Option(
+    help: ArgumentHelp(
+      "Only this network namespace: a file, the pid of a process in it, or its inode number.",
+      valueName: "path|pid|id"),
+    transform: NamespaceArgument.parse)
+  var netns: NamespaceArgument?
+
+  @Option(
+    help: "How long a CLOSE_WAIT or FIN_WAIT2 lasts before it is shown; 0 shows every CLOSE_WAIT. (default: 1s)",
+    transform: DurationArgument.parse)
+  var minAge = DurationArgument(nanoseconds: 1_000_000_000)
+
+  func validate() throws {
+    if ipv4 && ipv6 { throw ValidationError("-4 and -6 together leave nothing; give one or none") }
+    if pid.contains(0) { throw ValidationError("'0' is not the pid of a process") }
+    if let long = comm.first(where: { $0.utf8.count > 15 }) {
+      throw ValidationError("'\(long)' can match nothing: the kernel keeps 15 bytes of a name")
+    }
+    if pid.count > 1024 { throw ValidationError("more than 1024 pids; use --comm or filter the output") }
+  }
+
+  var settings: TraceSettings {
+    var settings = TraceSettings()
+    settings.filter.pids = Set(pid)
+    settings.filter.comms = Set(comm.map { Comm($0) })
+    settings.filter.role = role?.role
+    settings.localPorts = port
+    settings.peerPorts = peerPort
+    settings.family = ipv4 ? .ipv4 : ipv6 ? .ipv6 : nil
+    settings.netns = netns?.inode
+    if !state.isEmpty { settings.states = Set(state) }
+    settings.minAgeNanoseconds = minAge.nanoseconds
+    return settings
+  }
+}

@@ -1,0 +1,66 @@
+import Glibc
+import System
+
+/// Why standard output takes no more.
+enum OutputEnd: Error, Equatable {
+  /// The reader has gone: the orderly end of `| head`.
+  case closed
+  /// The user wants to leave while the reader does not read.
+  case interrupted
+  case failed(SystemError)
+}
+
+/// Standard output, written so that a reader who does not read cannot keep the tool from ending.
+struct StandardOutput: ~Copyable {
+  /// POSIX promises that a pipe which polls as writable takes this much at once. Source: PIPE_BUF, limits.h.
+  private static let portion = 4096
+  private let interrupt: Int32
+  private let mayBlock: Bool
+
+  /// - Parameter interrupt: a descriptor that becomes readable when the user wants to leave.
+  init(interruptedBy interrupt: Int32) {
+    self.interrupt = interrupt
+    var facts = stat()
+    mayBlock = fstat(STDOUT_FILENO, &facts) != 0 || facts.st_mode & S_IFMT != S_IFREG
+  }
+
+  static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+
+  func write(_ bytes: [UInt8]) throws(OutputEnd) {
+    var start = 0
+    while start < bytes.count {
+      if mayBlock { try waitUntilWritable() }
+      let length = mayBlock ? min(Self.portion, bytes.count - start) : bytes.count - start
+      let written = bytes.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress! + start, length) }
+      if written >= 0 {
+        start += written
+      } else if errno == EPIPE {
+        throw .closed
+      } else if errno != EINTR && errno != EAGAIN {
+        throw .failed(SystemError("write", "standard output"))
+      }
+    }
+  }
+
+  private func waitUntilWritable() throws(OutputEnd) {
+    var waits = [
+      pollfd(fd: STDOUT_FILENO, events: Int16(POLLOUT), revents: 0),
+      pollfd(fd: interrupt, events: Int16(POLLIN), revents: 0),
+    ]
+    while true {
+      let ready = poll(&waits, 2, -1)
+      if ready < 0 && errno == EINTR { continue }
+      if waits[0].revents != 0 { return }
+      if waits[1].revents != 0 { throw .interrupted }
+    }
+  }
+}
+
+enum StandardError {
+  /// A line under the tool's name. What cannot be written there cannot be told anywhere.
+  static func print(_ line: String) { write(Array("tcplinger: \(line)\n".utf8)) }
+
+  static func write(_ bytes: [UInt8]) {
+    _ = bytes.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+  }
+}

@@ -1,0 +1,57 @@
+import ArgumentParser
+import Glibc
+
+struct Tcplinger: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tcplinger",
+    abstract: "Names the process behind every TIME_WAIT and CLOSE_WAIT TCP connection, as it happens.",
+    discussion: """
+      Without a subcommand, tcplinger traces: see 'tcplinger trace --help' for its options.
+
+      EXAMPLES
+        tcplinger                            every origin on this host, until Ctrl-C
+        tcplinger -D 5432 --duration 30s     connections to PostgreSQL, for half a minute
+        tcplinger --state close_wait --min-age 10s
+                                             who has not closed 10 seconds after its peer did
+        tcplinger --json -p 4123 | jq .      one process, for a script
+      """,
+    version: version,
+    subcommands: [Trace.self],
+    defaultSubcommand: Trace.self)
+}
+
+@main
+enum Main {
+  static func main() {
+    // A closed pipe is an error of write(), not a death.
+    signal(SIGPIPE, SIG_IGN)
+    do {
+      var command = try Tcplinger.parseAsRoot()
+      try command.run()
+    } catch {
+      end(error)
+    }
+  }
+
+  /// The one place where an error becomes a line and an exit status.
+  private static func end(_ error: any Error) -> Never {
+    if let failure = error as? Failure {
+      if let line = failure.line { StandardError.print(line) }
+      exit(failure.status)
+    }
+    let status = Tcplinger.exitCode(for: error)
+    guard status == .validationFailure else { Tcplinger.exit(withError: error) }
+    let message = Tcplinger.message(for: error).split(separator: "\n").joined(separator: " ")
+    StandardError.print("\(message); see 'tcplinger --help'")
+    exit(status.rawValue)
+  }
+}
+
+/// The end of a command that is no orderly one. docs/events.md lists the statuses.
+struct Failure: Error {
+  static let running: Int32 = 1
+  static let machine: Int32 = 2
+
+  var status: Int32
+  var line: String?
+}

@@ -1,0 +1,67 @@
+import ArgumentParser
+import Events
+import Glibc
+import Render
+import System
+import Tracing
+
+struct Trace: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Prints every origin as it happens, and an account at the end.",
+    discussion: """
+      A TIME_WAIT is named after the process that closed first, a CLOSE_WAIT after the one that has not \
+      closed. Ctrl-C ends the trace and prints who caused how many.
+
+      EXAMPLES
+        tcplinger --role client --state time_wait
+                                   which clients close first, and towards whom
+        tcplinger -L 8080,8443     the server on these ports
+        tcplinger --netns 4123     the container of process 4123
+        tcplinger --min-age 0 --state close_wait --json
+                                   every CLOSE_WAIT, however short
+      """)
+
+  @OptionGroup(title: "Filters") var filters: FilterOptions
+
+  @Option(help: "End after this time, such as 30s or 5m.", transform: DurationArgument.parse)
+  var duration: DurationArgument?
+
+  @Option(help: "End after this many origins.")
+  var count: Int?
+
+  @Flag(help: "JSON, an event a line (docs/events.md).")
+  var json = false
+
+  @Flag(help: "No colour, even on a terminal.")
+  var noColor = false
+
+  @Flag(name: .shortAndLong, help: "Say which hooks are used, and what the kernel says.")
+  var verbose = false
+
+  func validate() throws {
+    if let count, count < 1 { throw ValidationError("'\(count)' is no number of events to wait for") }
+  }
+
+  func run() throws {
+    let signals = try EndSignals.block()
+    let tracer: Tracer
+    do {
+      tracer = try Tracer(filters.settings, version: version)
+    } catch let error as TracingError {
+      for line in error.log.suffix(verbose ? error.log.count : 0) { StandardError.print(line) }
+      throw Failure(status: Failure.machine, line: "\(error)")
+    }
+    if verbose { note(tracer.startEvent) }
+    var run = TraceRun(
+      tracer: tracer, signals: signals.descriptor, duration: duration?.nanoseconds, limit: count,
+      printer: Printer(
+        json: json, colour: !noColor && Printer.isColourWelcome,
+        output: StandardOutput(interruptedBy: signals.descriptor)))
+    try run.run()
+  }
+
+  private func note(_ start: Start) {
+    StandardError.print("hooks: \(start.hooks.joined(separator: ", "))")
+    for refusal in start.refusals { StandardError.print("not used: \(refusal.hook): \(refusal.reason)") }
+  }
+}

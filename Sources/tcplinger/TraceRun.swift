@@ -1,0 +1,111 @@
+import Events
+import Glibc
+import System
+import Tracing
+
+/// One trace from its start event to its summary: waits for events, signals and the end of its time.
+struct TraceRun: ~Copyable {
+  private let tracer: Tracer
+  private let signals: Int32
+  private let limit: Int?
+  private let startNanoseconds = Host.bootNanoseconds
+  private let endNanoseconds: UInt64?
+  private var printer: Printer
+  private var tally = Tally()
+  private var printed = 0
+
+  init(tracer: Tracer, signals: Int32, duration: UInt64?, limit: Int?, printer: consuming Printer) {
+    self.tracer = tracer
+    self.signals = signals
+    self.limit = limit
+    self.printer = printer
+    endNanoseconds = duration.map { [startNanoseconds] in startNanoseconds + $0 }
+  }
+
+  mutating func run() throws {
+    do throws(OutputEnd) {
+      try printer.print(tracer.startEvent)
+      while try !isOver() {
+        waitForEvents()
+        try take()
+      }
+      tracer.stop()
+      try take()
+      try printer.print(summary())
+    } catch {
+      try end(error)
+    }
+    if let failure = tracer.failure {
+      throw Failure(status: Failure.running, line: "the trace broke off: \(failure)")
+    }
+  }
+
+  private var isFull: Bool { limit.map { printed >= $0 } ?? false }
+
+  private mutating func isOver() throws(OutputEnd) -> Bool {
+    if isFull || tracer.failure != nil { return true }
+    if let endNanoseconds, Host.bootNanoseconds >= endNanoseconds { return true }
+    var wait = pollfd(fd: signals, events: Int16(POLLIN), revents: 0)
+    return poll(&wait, 1, 0) > 0
+  }
+
+  private func waitForEvents() {
+    var waits = [
+      pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: tracer.queue.descriptor, events: Int16(POLLIN), revents: 0),
+    ]
+    let due = [endNanoseconds, printer.dueNanoseconds].compactMap(\.self).min()
+    let now = Host.bootNanoseconds
+    // Rounded up, so that the end of a wait is never before what it waits for.
+    let milliseconds = due.map { $0 > now ? Int32(clamping: ($0 - now + 999_999) / 1_000_000) : 0 } ?? -1
+    poll(&waits, 2, milliseconds)
+  }
+
+  private mutating func take() throws(OutputEnd) {
+    let (events, dropped) = tracer.queue.takeAll()
+    for event in events {
+      switch event {
+      case .origin(let origin):
+        if isFull { break }
+        printer.add(origin)
+        tally.count(origin)
+        if case .closeWaitEnd = origin.state {} else { printed += 1 }
+      case .lost(let loss):
+        printer.add(loss)
+        tally.count(loss)
+      case .start, .summary: break
+      }
+      if printer.isFull { try printer.flush() }
+    }
+    if dropped > 0 {
+      let now = BootClock(offsetNanoseconds: Host.bootClockOffsetNanoseconds).wallTime(ofBoot: Host.bootNanoseconds)
+      let loss = Loss(time: now, count: dropped, place: .output)
+      printer.add(loss)
+      tally.count(loss)
+    }
+    try printer.flush()
+  }
+
+  private func summary() -> Summary {
+    let now = Host.bootNanoseconds
+    var all = tally
+    all.add(tracer.queue.dropped)
+    return all.summary(
+      time: BootClock(offsetNanoseconds: Host.bootClockOffsetNanoseconds).wallTime(ofBoot: now),
+      durationNanoseconds: now - startNanoseconds)
+  }
+
+  /// Standard output is gone. A reader who left has what it wanted; a full disk must not take the account along.
+  private mutating func end(_ reason: OutputEnd) throws {
+    tracer.stop()
+    switch reason {
+    case .closed, .interrupted: return
+    case .failed(let error):
+      let summary = summary()
+      StandardError.print(
+        "seen until now: \(summary.timeWait.seen) TIME_WAIT, \(summary.closeWait.seen) CLOSE_WAIT, "
+          + "\(summary.finWait2.seen) FIN_WAIT2")
+      throw Failure(status: Failure.running, line: "\(error); make room or send the output elsewhere")
+    }
+  }
+}
