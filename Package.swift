@@ -45,6 +45,11 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
 
+    tests("EventsTests", ["Events", "CWire"]),
+    tests("RenderTests", ["Events", "Render"]),
+    tests("SystemTests", ["System"]),
+    tests("CommandTests", ["tcplinger"]),
+
     // Makes the trouble that the tool names: for the demonstration, the tests and the benchmark.
     .executableTarget(name: "tcplinger-workload", path: "Sources/workload"),
   ]

@@ -1,7 +1,7 @@
 import CWire
 
 /// A record of the kernel's that is not what this build expects: the reader and the programs do not match.
-public enum DecodingError: Error, Equatable, Sendable {
+public enum RecordError: Error, Equatable, Sendable {
   case wrongLength(Int)
   case unknownKind(UInt8)
 }
@@ -46,7 +46,7 @@ public struct KernelOrigin: Sendable {
 
   public static let size = MemoryLayout<wire_origin>.size
 
-  public init(_ record: RawSpan) throws(DecodingError) {
+  public init(_ record: RawSpan) throws(RecordError) {
     guard record.byteCount == Self.size else { throw .wrongLength(record.byteCount) }
     let wire = record.unsafeLoadUnaligned(as: wire_origin.self)
     guard let kind = Kind(rawValue: wire.kind) else { throw .unknownKind(wire.kind) }
@@ -122,7 +122,7 @@ public struct KernelHolder: Sendable {
 
   public static let size = MemoryLayout<wire_holder>.size
 
-  public init(_ record: RawSpan) throws(DecodingError) {
+  public init(_ record: RawSpan) throws(RecordError) {
     guard record.byteCount == Self.size else { throw .wrongLength(record.byteCount) }
     let wire = record.unsafeLoadUnaligned(as: wire_holder.self)
     guard let process = Process(wire.process) else { throw .unknownKind(0) }

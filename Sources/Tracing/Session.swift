@@ -133,7 +133,7 @@ final class Session {
   }
 
   private func enter(_ record: RawSpan, holders: [UInt64: [Holder]] = [:]) {
-    do throws(DecodingError) {
+    do throws(RecordError) {
       let origin = try KernelOrigin(record)
       ledger.enter(origin, holders: holders[origin.socket] ?? [], clock: clock) { batch.append(.origin($0)) }
     } catch {

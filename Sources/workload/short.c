@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Short connections at full speed: how many each end closes first is known exactly. */
+#define _GNU_SOURCE
+#include "workload.h"
+#include <getopt.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* A client that closes first does not wait for its server: so many it may be ahead. Less than the backlog. */
+#define MOST_AHEAD 512
+#define BACKLOG 1024
+#define MOST_THREADS 64
+
+static struct {
+	long connections, addresses, bytes, threads;
+	int family, listener, port;
+	bool client_closes;
+} plan = { .addresses = 0, .threads = 2, .family = AF_INET };
+
+/* Shared by both processes. */
+static struct {
+	atomic_long begun, served, done;
+} * count;
+
+/* Sends and receives the payload; both ends do the same, so nothing is unread when one closes. */
+static void talk(int fd)
+{
+	static const char payload[65536];
+
+	for (long left = plan.bytes; left > 0; left -= (long)sizeof(payload)) {
+		size_t part = left < (long)sizeof(payload) ? (size_t)left : sizeof(payload);
+
+		send_all(fd, payload, part);
+		receive_all(fd, part);
+	}
+}
+
+static void *be_client(void *unused)
+{
+	long index;
+
+	(void)unused;
+	while ((index = atomic_fetch_add(&count->begun, 1)) < plan.connections) {
+		int fd;
+
+		while (index - atomic_load(&count->done) > MOST_AHEAD)
+			usleep(100);
+		fd = connect_from(plan.family, index % plan.addresses, plan.port);
+		talk(fd);
+		if (!plan.client_closes)
+			receive_end(fd);
+		close(fd);
+	}
+	return NULL;
+}
+
+static void *be_server(void *unused)
+{
+	(void)unused;
+	while (atomic_fetch_add(&count->served, 1) < plan.connections) {
+		int fd = accept_from(plan.listener);
+
+		talk(fd);
+		if (plan.client_closes)
+			receive_end(fd);
+		close(fd);
+		atomic_fetch_add(&count->done, 1);
+	}
+	return NULL;
+}
+
+static pid_t start(const char *name, void *(*work)(void *))
+{
+	pthread_t threads[MOST_THREADS];
+	pid_t child = fork_named(name);
+
+	if (child)
+		return child;
+	for (long i = 0; i < plan.threads; i++)
+		if (pthread_create(&threads[i], NULL, work, NULL))
+			refuse("start a thread of %s", name);
+	for (long i = 0; i < plan.threads; i++)
+		pthread_join(threads[i], NULL);
+	_exit(0);
+}
+
+static void read_plan(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "connections", required_argument, NULL, 'n' },
+		{ "closer", required_argument, NULL, 'c' },
+		{ "family", required_argument, NULL, 'f' },
+		{ "addresses", required_argument, NULL, 'a' },
+		{ "bytes", required_argument, NULL, 'b' },
+		{ "threads", required_argument, NULL, 't' },
+		{ NULL, 0, NULL, 0 },
+	};
+	const char *closer = NULL;
+	int option;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (option) {
+		case 'n':
+			plan.connections = number("connections", optarg, 1, 100000000);
+			break;
+		case 'c':
+			closer = optarg;
+			break;
+		case 'f':
+			if (strcmp(optarg, "4") && strcmp(optarg, "6"))
+				refuse("take '%s' for --family: it is 4 or 6", optarg);
+			plan.family = *optarg == '4' ? AF_INET : AF_INET6;
+			break;
+		case 'a':
+			plan.addresses = number("addresses", optarg, 1, 65536);
+			break;
+		case 'b':
+			plan.bytes = number("bytes", optarg, 0, 1 << 30);
+			break;
+		case 't':
+			plan.threads = number("threads", optarg, 1, MOST_THREADS);
+			break;
+		default:
+			refuse("understand '%s'", argv[optind - 1]);
+		}
+	}
+	if (optind < argc)
+		refuse("understand '%s'", argv[optind]);
+	if (!plan.connections)
+		refuse("begin: --connections is missing");
+	if (!closer || (strcmp(closer, "client") && strcmp(closer, "server")))
+		refuse("begin: --closer is client or server");
+	plan.client_closes = !strcmp(closer, "client");
+	if (plan.family == AF_INET6)
+		plan.addresses = 1;
+	else if (!plan.addresses)
+		plan.addresses = 1 + plan.connections / 8000;
+}
+
+int run_short(int argc, char **argv)
+{
+	pid_t client, server, ended;
+	int status, ends = 2;
+	double begin, seconds;
+
+	read_plan(argc, argv);
+	count = mmap(NULL, sizeof(*count), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (count == MAP_FAILED)
+		cannot("share memory");
+	plan.listener = listen_on(plan.family, 0, BACKLOG);
+	plan.port = port_of(plan.listener);
+	begin = seconds_now();
+	server = start("workload-server", be_server);
+	client = start("workload-client", be_client);
+	while (ends-- && (ended = wait(&status)) > 0) {
+		if (WIFEXITED(status) && !WEXITSTATUS(status))
+			continue;
+		kill(ended == client ? server : client, SIGKILL);
+		if (WIFSIGNALED(status))
+			refuse("go on: signal %d ended process %d", WTERMSIG(status), ended);
+		return 1; /* the one that failed said why */
+	}
+	seconds = seconds_now() - begin;
+	printf("{\"connections\":%ld,\"closer\":\"%s\",\"client_pid\":%d,\"server_pid\":%d,\"port\":%d,"
+	       "\"seconds\":%.3f,\"per_second\":%.0f}\n",
+	       plan.connections, plan.client_closes ? "client" : "server", client, server, plan.port, seconds,
+	       (double)plan.connections / seconds);
+	return 0;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "workload.h"
+#include <stdio.h>
+#include <string.h>
+
+static const char usage[] =
+	"usage: tcplinger-workload demo  [--seconds S] [-- COMMAND...]\n"
+	"       tcplinger-workload short --connections N --closer client|server [--family 4|6]\n"
+	"                                [--addresses K] [--bytes B] [--threads T]\n"
+	"       tcplinger-workload hold  --connections N --seconds S [--state established|close_wait]\n"
+	"\n"
+	"Makes TCP connections over loopback that end in TIME_WAIT or stay in CLOSE_WAIT.\n"
+	"\n"
+	"demo   a handful of named processes at a readable rate, for S seconds (10), or for as long as\n"
+	"       COMMAND runs, whose exit status is then this one's\n"
+	"short  N connections, opened and closed at full speed; the closer closes first, the other end reads\n"
+	"       the end of file and closes then. Each end sends B bytes (0) before. K source addresses\n"
+	"       (one per 8,000 connections; IPv6 has only ::1), T threads an end (2)\n"
+	"       prints: "
+	"{\"connections\":N,\"closer\":\"client\",\"client_pid\":P,\"server_pid\":P,\"port\":P,\n"
+	"                \"seconds\":S,\"per_second\":R}\n"
+	"hold   N connections that stay open, or stay in CLOSE_WAIT with the end of file read, for S seconds\n"
+	"       prints when they do: "
+	"{\"pid\":P,\"peer_pid\":P,\"port\":P,\"connections\":N,\"state\":\"close_wait\"}\n";
+
+int main(int argc, char **argv)
+{
+	const char *command = argc > 1 ? argv[1] : "--help";
+
+	remember_arguments(argc, argv);
+	if (!strcmp(command, "demo"))
+		return run_demo(argc - 1, argv + 1);
+	if (!strcmp(command, "short"))
+		return run_short(argc - 1, argv + 1);
+	if (!strcmp(command, "hold"))
+		return run_hold(argc - 1, argv + 1);
+	if (!strcmp(command, "--help") || !strcmp(command, "-h")) {
+		fputs(usage, stdout);
+		return 0;
+	}
+	refuse("run '%s': it is none of demo, short, hold", command);
+}

@@ -1,0 +1,217 @@
+import Events
+import Testing
+
+@testable import Render
+
+private let clock = BootClock(offsetNanoseconds: 1_795_212_000_000_000_000)
+private let nginx = Process(pid: 4123, tid: 4125, comm: Comm("nginx"), startedNanoseconds: 10_000_000)
+
+private func origin(_ state: Origin.State, _ change: (inout Origin) -> Void = { _ in }) -> Origin {
+  var origin = Origin(
+    time: WallTime(nanoseconds: 1_795_215_121_123_456_789),
+    connection: Connection(
+      family: .ipv4, netns: 4_026_531_840, local: Endpoint(address: Address(ipv4: 10, 0, 0, 1), port: 51234),
+      peer: Endpoint(address: Address(ipv4: 10, 0, 0, 5), port: 8080)),
+    role: .client, process: nginx, attribution: .traced, opener: Opener(process: nginx, evidence: .connect),
+    lifetimeNanoseconds: 3_142_000, bytesSent: 120, bytesReceived: 5120, state: state)
+  change(&origin)
+  return origin
+}
+
+private func json(_ event: Event) -> String {
+  var line = LineBuffer()
+  JSONRenderer(clock: clock).render(event, into: &line)
+  return String(decoding: line.bytes, as: UTF8.self)
+}
+
+private func text(_ origin: Origin, colour: Bool = false, repetitions: Int = 1) -> String {
+  var line = LineBuffer()
+  TextRenderer(utcOffsetSeconds: 3600, isColoured: colour).render(origin, repetitions: repetitions, into: &line)
+  return String(decoding: line.bytes, as: UTF8.self)
+}
+
+private let timeWait = Origin.State.timeWait(cause: .close, enteredFrom: .finWait2)
+
+@Suite struct `JSON` {
+  @Test func `of a TIME_WAIT has the fields of the contract`() {
+    #expect(
+      json(.origin(origin(timeWait))) == """
+        {"event":"time_wait","time":"2026-11-20T22:52:01.123456789Z","family":"ipv4","netns":4026531840,\
+        "role":"client","local":{"address":"10.0.0.1","port":51234},"peer":{"address":"10.0.0.5","port":8080},\
+        "process":{"pid":4123,"tid":4125,"comm":"nginx","started":"2026-11-20T22:00:00.01Z"},\
+        "opener":{"pid":4123,"tid":4125,"comm":"nginx","seen":"connect"},"attribution":"traced",\
+        "lifetime_ms":3.142,"bytes_sent":120,"bytes_received":5120,"cause":"close","entered_from":"FIN_WAIT2"}
+
+        """)
+  }
+
+  @Test func `has null for what is not known`() {
+    let unknown = origin(.timeWait(cause: .unknown, enteredFrom: .closing)) {
+      $0.process = nil
+      $0.opener = nil
+      $0.attribution = .unknown
+      $0.lifetimeNanoseconds = nil
+      $0.bytesSent = nil
+      $0.bytesReceived = nil
+      $0.role = .unknown
+    }
+    #expect(
+      json(.origin(unknown)).contains(
+        """
+        "process":null,"opener":null,"attribution":"unknown","lifetime_ms":null,"bytes_sent":null,\
+        "bytes_received":null,"cause":"unknown","entered_from":"CLOSING"}
+        """))
+  }
+
+  @Test func `of a CLOSE_WAIT lists every holder`() {
+    let closeWait = Origin.CloseWait(
+      reason: .dataUnread, age: Age(nanoseconds: 5_000_400_000, isEstimate: true), unreadBytes: 17,
+      holders: [Holder(process: nginx, descriptor: 211), Holder(process: nginx, descriptor: 212)])
+    #expect(
+      json(.origin(origin(.closeWait(closeWait)))).contains(
+        """
+        "age_ms":5000.400,"age_is_estimate":true,"reason":"data_unread","unread_bytes":17,"holders":[\
+        {"pid":4123,"tid":4125,"comm":"nginx","fd":211},{"pid":4123,"tid":4125,"comm":"nginx","fd":212}]}
+        """))
+  }
+
+  @Test func `of a mapped connection says so`() {
+    let mapped = origin(timeWait) { $0.connection.isMapped = true }
+    #expect(json(.origin(mapped)).contains("\"family\":\"ipv4\",\"mapped\":true,"))
+  }
+
+  @Test(arguments: [
+    ([0x61, 0x22, 0x5c, 0x62], #""a\"\\b""#),  // quote and backslash
+    ([0x1b, 0x5b, 0x33, 0x31, 0x6d], #""\u001b[31m""#),  // an escape sequence
+    ([0x0a, 0x00], #""\u000a""#),  // a line feed
+    ([0xff, 0x61], "\"\u{FFFD}a\""),  // no UTF-8
+    ([0xe2, 0x82], "\"\u{FFFD}\u{FFFD}\""),  // UTF-8 cut short
+    ([0xc2, 0x9b], #""\u009b""#),  // a control character of C1
+    ([0xc3, 0xa9], "\"é\""),
+    ([0xe2, 0x80, 0xae], #""\u202e""#),  // turns the direction of the line
+  ] as [([UInt8], String)])
+  func `of a hostile name is valid and harmless`(bytes: [UInt8], expected: String) {
+    var line = LineBuffer()
+    line.append(json: Comm(bytes))
+    #expect(String(decoding: line.bytes, as: UTF8.self) == expected)
+  }
+
+  @Test func `of a summary is the account`() {
+    var tally = Tally()
+    tally.count(origin(timeWait))
+    let summary = tally.summary(time: WallTime(nanoseconds: 0), durationNanoseconds: 2_500_000_000)
+    #expect(
+      json(.summary(summary)) == """
+        {"event":"summary","time":"1970-01-01T00:00:00.000000000Z","duration_s":2.500,\
+        "time_wait":{"seen":1,"attributed":1},"close_wait":{"seen":0,"attributed":0},\
+        "fin_wait2":{"seen":0,"attributed":0},"lost":0,"processes":[{"pid":4123,"comm":"nginx",\
+        "time_wait":1,"close_wait":0,"fin_wait2":0}]}
+
+        """)
+  }
+}
+
+@Suite struct `Text` {
+  @Test func `stands under its header`() {
+    var line = LineBuffer()
+    TextRenderer(utcOffsetSeconds: 0, isColoured: false).renderHeader(into: &line)
+    let lines = String(decoding: line.bytes, as: UTF8.self) + text(origin(timeWait))
+    #expect(
+      lines == """
+        TIME          STATE       PID     COMM         LOCAL                      PEER                  LIFE       CAUSE
+        23:52:01.123  TIME_WAIT   4123    nginx        10.0.0.1:51234          -> 10.0.0.5:8080         3.1ms      close
+
+        """)
+  }
+
+  @Test func `of a wide value pushes its own line only`() {
+    let wide = origin(timeWait) {
+      $0.connection.family = .ipv6
+      $0.connection.local.address = Address(ipv6: [0x20, 1, 0xd, 0xb8, 0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6])
+    }
+    #expect(
+      text(wide) == """
+        23:52:01.123  TIME_WAIT   4123    nginx        [2001:db8:1:2:3:4:5:6]:51234 -> [::10.0.0.5]:8080 \
+        3.1ms     close
+
+        """)
+  }
+
+  @Test func `names nobody where nobody is known`() {
+    let unknown = origin(timeWait) {
+      $0.process = nil
+      $0.role = .unknown
+    }
+    #expect(text(unknown).contains("TIME_WAIT   -       -            10.0.0.1:51234          -- 10.0.0.5:8080"))
+  }
+
+  @Test func `says what keeps a CLOSE_WAIT, and who else has it`() {
+    let other = Process(pid: 9, tid: 9, comm: Comm("worker"), startedNanoseconds: 0)
+    let closeWait = Origin.CloseWait(
+      reason: .eofRead, age: Age(nanoseconds: 5_000_000_000), unreadBytes: 0,
+      holders: [Holder(process: other, descriptor: 9), Holder(process: nginx, descriptor: 211)])
+    #expect(text(origin(.closeWait(closeWait))).contains("held 5s    eof_read, fd 211, also worker[9] fd 9\n"))
+  }
+
+  @Test func `is aligned alike with colour and without`() {
+    let coloured = text(origin(timeWait), colour: true)
+    #expect(coloured.contains("\u{1b}[36mTIME_WAIT\u{1b}[0m"))
+    #expect(
+      coloured.replacing("\u{1b}[36m", with: "").replacing("\u{1b}[0m", with: "") == text(origin(timeWait)))
+  }
+
+  @Test func `of a fold says how many it stands for`() {
+    #expect(text(origin(timeWait), repetitions: 40).hasSuffix("close ×40\n"))
+  }
+
+  @Test(arguments: [
+    ([0x1b, 0x5b, 0x32, 0x4a], #"\x1b[2J"#), ([0x5c], #"\\"#), ([0xff], #"\xff"#), ([0xc2, 0x9b], #"\u{9b}"#),
+    ([0x7f], #"\x7f"#), ([0xc3, 0xa9], "é"),
+  ] as [([UInt8], String)])
+  func `of a hostile name cannot steer the terminal`(bytes: [UInt8], expected: String) {
+    var line = LineBuffer()
+    line.append(escaping: Comm(bytes))
+    #expect(String(decoding: line.bytes, as: UTF8.self) == expected)
+  }
+
+  @Test(arguments: [
+    (0, "0us"), (999, "0.9us"), (1500, "1.5us"), (25_000, "25us"), (3_142_000, "3.1ms"), (50_000_000, "50ms"),
+    (1_000_000_000, "1s"), (1_250_000_000, "1.2s"), (59_999_000_000, "59s"), (65_000_000_000, "1m05s"),
+    (3_900_000_000_000, "1h05m"), (90_000_000_000_000, "25h00m"),
+  ] as [(UInt64, String)])
+  func `of a span of time is short`(nanoseconds: UInt64, expected: String) {
+    var line = LineBuffer()
+    line.append(span: nanoseconds)
+    #expect(String(decoding: line.bytes, as: UTF8.self) == expected)
+  }
+}
+
+@Suite struct `The folder` {
+  @Test func `lets through what a person can follow, and folds the rest by process and service`() {
+    var folder = Folder(linesPerSecond: 2)
+    let other = origin(timeWait) { $0.process?.pid = 5 }
+    let admitted = [origin(timeWait), origin(timeWait), origin(timeWait), other, origin(timeWait)]
+      .enumerated().map { folder.admits($1, atNanoseconds: UInt64($0)) }
+    #expect(admitted == [true, true, false, false, false])
+    #expect(folder.dueNanoseconds == 1_000_000_000)
+    let folds = folder.takeFolds()
+    #expect(folds.map(\.count) == [2, 1])
+    #expect(folds.map(\.latest.process?.pid) == [4123, 5])
+    #expect(folder.dueNanoseconds == nil)
+    let later = folder.admits(origin(timeWait), atNanoseconds: 1_000_000_001)
+    #expect(later)
+  }
+
+  @Test func `folds the clients of a server together, whatever their ports`() {
+    var folder = Folder(linesPerSecond: 0)
+    for port in UInt16(1)...3 {
+      _ = folder.admits(
+        origin(timeWait) {
+          $0.role = .server
+          $0.connection.peer.port = port
+        }, atNanoseconds: 0)
+    }
+    let counts = folder.takeFolds().map(\.count)
+    #expect(counts == [3])
+  }
+}
