@@ -51,6 +51,9 @@ let package = Package(
     tests("CommandTests", ["tcplinger"]),
 
     // Makes the trouble that the tool names: for the demonstration, the tests and the benchmark.
-    .executableTarget(name: "tcplinger-workload", path: "Sources/workload"),
-  ]
+    .executableTarget(
+      name: "tcplinger-workload", path: "Sources/workload",
+      cSettings: [.treatAllWarnings(as: .error), .enableWarning("all"), .enableWarning("extra")]),
+  ],
+  cLanguageStandard: .c11
 )

@@ -4,6 +4,7 @@
  * it; where that cannot be hooked, the one that reads from it first.
  */
 #include "memory.bpf.h"
+#include <linux/ptrace.h>
 
 /* Only sockets whose birth was seen: an older one was accepted before anybody looked. */
 static __always_inline void on_accepted(struct sock *sk, __u8 source)
@@ -28,6 +29,15 @@ int BPF_PROG(handle_accept, struct sock *listener, void *arg, struct sock *accep
 SEC("fexit/inet_csk_accept")
 int BPF_PROG(handle_accept_before_6_10, struct sock *listener, int flags, int *err, bool kern,
 	     struct sock *accepted)
+{
+	if (accepted)
+		on_accepted(accepted, WIRE_SOURCE_ACCEPT);
+	return 0;
+}
+
+/* Where fexit is not to be had: the return value alone, and memory in the hash. */
+SEC("kretprobe/inet_csk_accept")
+int BPF_KRETPROBE(handle_accept_return, struct sock *accepted)
 {
 	if (accepted)
 		on_accepted(accepted, WIRE_SOURCE_ACCEPT);

@@ -109,19 +109,4 @@ static __always_inline __u64 nanoseconds_per_jiffy(void)
 	return 1000000000 / hz;
 }
 
-/*
- * Calls step(index, context) until it returns non-zero. v5.17, e6f2dd0f8067: bpf_loop(), up to 65,536
- * times; before, the verifier follows every turn, and 512 is what it stands.
- */
-#define repeat(step, context)                                                                      \
-	do {                                                                                       \
-		if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_loop)) {                 \
-			bpf_loop(65536, step, context, 0);                                         \
-		} else {                                                                           \
-			for (__u32 turn = 0; turn < 512; turn++)                                   \
-				if (step(turn, context))                                           \
-					break;                                                     \
-		}                                                                                  \
-	} while (0)
-
 #endif

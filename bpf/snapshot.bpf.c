@@ -15,6 +15,18 @@ static __always_inline bool is_tcp(struct sock *sk)
 	       BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP;
 }
 
+/* The TCP socket behind an open file, or NULL. */
+static __always_inline struct sock *tcp_socket_of(struct bpf_iter__task_file *context)
+{
+	struct file *file = context->file;
+	struct sock *sk;
+
+	if (!file)
+		return NULL;
+	sk = socket_of_file(file);
+	return sk && is_tcp(sk) ? sk : NULL;
+}
+
 /*
  * Which end an older socket is. The kernel counts the SYN of an active open into bytes_acked, and no
  * SYN for a passive one; FIN_WAIT2 has the FIN in it as well. Sequence numbers move under this reader:
@@ -74,17 +86,13 @@ static __always_inline void seed_waiting(struct sock *sk, struct memory *memory)
 SEC("iter/task_file")
 int seed_from_files(struct bpf_iter__task_file *context)
 {
+	struct sock *sk = tcp_socket_of(context);
 	struct task_struct *task = context->task;
-	struct file *file = context->file;
 	struct memory *memory;
-	struct sock *sk;
 	__u8 state;
 
-	if (!task || !file)
-		return 0;
 	longest_small_wait = 60 * (1000000000 / nanoseconds_per_jiffy());
-	sk = socket_of_file(file);
-	if (!sk || !is_tcp(sk))
+	if (!sk || !task)
 		return 0;
 	state = BPF_CORE_READ(sk, sk_state);
 	if (state == TCP_LISTEN || state == TCP_CLOSE || recall(sk) || !is_wanted(sk, as_tcp(sk)))
@@ -179,7 +187,7 @@ struct queue_walk {
 	struct wire_process owner;
 };
 
-static long note_listener(__u32 index, struct queue_walk *walk)
+static __always_inline bool note_next(struct queue_walk *walk)
 {
 	struct request_sock *request = walk->request;
 	struct wire_origin *origin = marked(BPF_CORE_READ(request, sk));
@@ -189,7 +197,35 @@ static long note_listener(__u32 index, struct queue_walk *walk)
 		origin->opener_source = WIRE_SOURCE_LISTENER;
 	}
 	walk->request = BPF_CORE_READ(request, dl_next);
-	return !walk->request;
+	return walk->request;
+}
+
+static long note_in_loop(__u32 index, struct queue_walk *walk)
+{
+	return !note_next(walk);
+}
+
+/* The accept queue of the listener, from its head; false if the file is none with a queue. */
+static __always_inline bool begin_walk(struct queue_walk *walk, struct sock *sk, struct task_struct *task)
+{
+	if (BPF_CORE_READ(sk, sk_state) != TCP_LISTEN)
+		return false;
+	walk->request = BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_accept_queue.rskq_accept_head);
+	name_process(&walk->owner, task);
+	return walk->request;
+}
+
+static __always_inline void write_holder(struct bpf_iter__task_file *context, struct task_struct *task,
+					 struct sock *sk)
+{
+	struct wire_holder holder = {};
+
+	if (!marked(sk))
+		return;
+	name_process(&holder.process, task);
+	holder.socket = (__u64)sk;
+	holder.fd = context->fd;
+	bpf_seq_write(context->meta->seq, &holder, sizeof(holder));
 }
 
 /*
@@ -200,30 +236,36 @@ static long note_listener(__u32 index, struct queue_walk *walk)
 SEC("iter/task_file")
 int find_holders(struct bpf_iter__task_file *context)
 {
+	struct sock *sk = tcp_socket_of(context);
 	struct task_struct *task = context->task;
-	struct file *file = context->file;
-	struct wire_holder holder = {};
 	struct queue_walk walk = {};
-	struct sock *sk;
 
-	if (!task || !file)
+	if (!sk || !task)
 		return 0;
-	sk = socket_of_file(file);
-	if (!sk || !is_tcp(sk))
+	if (begin_walk(&walk, sk, task))
+		bpf_loop(65536, note_in_loop, &walk, 0);
+	else
+		write_holder(context, task, sk);
+	return 0;
+}
+
+/* v5.17, e6f2dd0f8067: bpf_loop(). Before, the verifier follows every turn, and stands 512. */
+SEC("iter/task_file")
+int find_holders_before_5_17(struct bpf_iter__task_file *context)
+{
+	struct sock *sk = tcp_socket_of(context);
+	struct task_struct *task = context->task;
+	struct queue_walk walk = {};
+
+	if (!sk || !task)
 		return 0;
-	if (BPF_CORE_READ(sk, sk_state) == TCP_LISTEN) {
-		walk.request = BPF_CORE_READ((struct inet_connection_sock *)sk,
-					     icsk_accept_queue.rskq_accept_head);
-		if (!walk.request)
-			return 0;
-		name_process(&walk.owner, task);
-		repeat(note_listener, &walk);
-	} else if (marked(sk)) {
-		name_process(&holder.process, task);
-		holder.socket = (__u64)sk;
-		holder.fd = context->fd;
-		bpf_seq_write(context->meta->seq, &holder, sizeof(holder));
+	if (!begin_walk(&walk, sk, task)) {
+		write_holder(context, task, sk);
+		return 0;
 	}
+	for (int turn = 0; turn < 512; turn++)
+		if (!note_next(&walk))
+			break;
 	return 0;
 }
 

@@ -10,7 +10,7 @@
 #include "origin.bpf.h"
 
 /* Chains are short, and a new small socket stands at the head of its chain. */
-#define MAX_CHAIN 64
+#define MAX_CHAIN 16
 
 
 static __always_inline bool is_small_socket_of(struct sock_common *small, struct sock *sk, struct tcp_sock *tcp)

@@ -17,7 +17,7 @@ public struct BPFError: Error, Equatable, Sendable {
 }
 
 extension BPFError: CustomStringConvertible {
-  public var description: String { "cannot \(operation) \(object): \(String(cString: strerror(code)))" }
+  public var description: String { "cannot \(operation) \(object): \(reason)" }
 }
 
 /// Turns a result of the shim, 0 or more for success and -errno for failure, into a value or an error.
@@ -30,4 +30,7 @@ func check(_ result: Int32, _ operation: String, _ object: String) throws(BPFErr
 extension BPFError {
   /// The system's words alone.
   public var reason: String { String(cString: strerror(code)) }
+
+  /// EPERM or EACCES; the verifier's refusals are EACCES as well.
+  public var isPermission: Bool { code == EPERM || code == EACCES }
 }

@@ -20,7 +20,8 @@ extension ObjectFile {
     defer { buffer.deallocate() }
     var filled = 0
     while true {
-      let count = read(descriptor, buffer.baseAddress! + filled, buffer.count - filled)
+      let free = UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
+      let count = read(descriptor, free.baseAddress, free.count)
       if count < 0 && (errno == EINTR || errno == EAGAIN) { continue }
       guard count >= 0 else { throw BPFError("run", program, code: errno) }
       guard count > 0 else { return }

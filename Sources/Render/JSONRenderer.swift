@@ -143,13 +143,13 @@ public struct JSONRenderer {
 }
 
 extension LineBuffer {
-  fileprivate mutating func key(_ name: String) {
+  mutating func key(_ name: String) {
     append(",\"")
     append(name)
     append("\":")
   }
 
-  fileprivate mutating func field(_ name: String, _ value: String) {
+  mutating func field(_ name: String, _ value: String) {
     key(name)
     append(json: value)
   }
@@ -177,7 +177,7 @@ extension LineBuffer {
     if age.isEstimate { append(",\"age_is_estimate\":true") }
   }
 
-  fileprivate mutating func array<Element>(
+  mutating func array<Element>(
     _ elements: [Element], _ render: (inout LineBuffer, Element) -> Void
   ) {
     append("[")

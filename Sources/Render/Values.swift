@@ -15,13 +15,9 @@ extension LineBuffer {
       append(address.low & 255)
     case .ipv6:
       var bytes = (address.high.bigEndian, address.low.bigEndian)
-      withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { text in
-        inet_ntop(AF_INET6, &bytes, text.baseAddress!, 64)
-        var index = 0
-        while text[index] != 0 {
-          append(byte: UInt8(bitPattern: text[index]))
-          index += 1
-        }
+      withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(INET6_ADDRSTRLEN)) { text in
+        guard inet_ntop(AF_INET6, &bytes, text.baseAddress, socklen_t(text.count)) != nil else { return }
+        for character in text.prefix(while: { $0 != 0 }) { append(byte: UInt8(bitPattern: character)) }
       }
     }
   }

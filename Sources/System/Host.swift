@@ -18,6 +18,11 @@ public enum Host {
     return (major, minor)
   }
 
+  public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+  /// Can functions of the kernel be probed at all?
+  public static var hasKprobes: Bool { exists("/sys/bus/event_source/devices/kprobe/type") }
+
   /// Nanoseconds that CLOCK_REALTIME is ahead of CLOCK_BOOTTIME, now.
   public static var bootClockOffsetNanoseconds: Int64 {
     nanoseconds(of: CLOCK_REALTIME) - nanoseconds(of: CLOCK_BOOTTIME)

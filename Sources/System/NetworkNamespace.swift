@@ -53,6 +53,7 @@ public struct NetworkNamespace: Hashable, Sendable {
   ///
   /// Only for a thread of one's own: other code of the thread would see the other namespace too.
   public func enter<Result>(_ body: () throws -> Result) throws -> Result {
+    if try NetworkNamespace(path: "/proc/thread-self/ns/net").inode == inode { return try body() }
     let here = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)
     guard here >= 0 else { throw SystemError("open", "/proc/thread-self/ns/net") }
     defer { close(here) }

@@ -2,68 +2,134 @@ import BPF
 import Events
 import System
 
-/// Which programs to use on this kernel: the best that it lets load, and for each better one why not.
+/// Which hooks to use: the best that the kernel lets load, or one rung of the ladder by force.
+public enum HookChoice: String, Sendable, CaseIterable {
+  case auto, fentry, kprobe, tracepoint
+}
+
+/// Which programs to use on this kernel, and for each better one why not.
 struct HookPlan {
-  /// Who accepted: a program and the name of its hook.
+  struct Hook: Equatable {
+    var program: String
+    /// Section and function, as libbpf writes them.
+    var name: String
+  }
+
+  /// Who accepted; nil: known from open files alone.
   var accept: Hook?
   /// When a small socket enters TIME_WAIT; nil: the frontend looks.
   var smallSocket: Hook?
   /// Per-socket memory in sk_storage rather than a hash.
   var usesSocketStorage: Bool
+  /// bpf_loop() is there.
+  var loops: Bool
   /// Maps may allocate as they grow, rather than at the start.
   var mapsGrow: Bool
   var refusals: [Start.Refusal] = []
 
-  struct Hook: Equatable {
-    var program: String
-    var name: String
-  }
+  var hooks: [Hook] { [Self.state] + [accept, smallSocket].compactMap(\.self) }
+
+  /// In the order in which they must be attached: the understudy looks at what the program before it has done.
+  var programs: [String] { hooks.map(\.program) + [Self.understudy] }
 
   static let state = Hook(program: "handle_state", name: "tp_btf/inet_sock_set_state")
-  /// Stands behind `state` on the same hook; attached after it, and so called after it.
-  static let understudy = "handle_missed_state"
-  private static let firstRead = Hook(program: "handle_read", name: "tp_btf/tcp_rcv_space_adjust")
-  private static let packetEnd = Hook(program: "handle_packet_end", name: "tp_btf/kfree_skb")
+  private static let understudy = "handle_missed_state"
+  static let firstRead = Hook(program: "handle_read", name: "tp_btf/tcp_rcv_space_adjust")
+  static let acceptReturn = Hook(program: "handle_accept_return", name: "kretprobe/inet_csk_accept")
+  static let packetEnd = Hook(program: "handle_packet_end", name: "tp_btf/kfree_skb")
+  static let smallSocketExit = Hook(
+    program: "handle_small_socket", name: "fexit/tcp_timewait_state_process")
+
+  /// v6.10 changed the arguments; the wrong program could load and read nonsense.
+  static func acceptExit(_ types: borrowing KernelTypes) -> Hook {
+    Hook(
+      program: types.hasStruct("proto_accept_arg") ? "handle_accept" : "handle_accept_before_6_10",
+      name: "fexit/inet_csk_accept")
+  }
 
   /// Every program that is loaded only if the plan has it.
   static let optionalPrograms = [
-    "handle_accept", "handle_accept_before_6_10", "handle_read", "handle_small_socket", "handle_packet_end",
+    "handle_accept", "handle_accept_before_6_10", "handle_accept_return", "handle_read", "handle_small_socket",
+    "handle_packet_end", "find_holders", "find_holders_before_5_17",
   ]
 
-  var hooks: [Hook] { [Self.state] + [accept, smallSocket].compactMap(\.self) }
+  /// Reads every open file for who holds a socket.
+  var holders: String { loops ? "find_holders" : "find_holders_before_5_17" }
 
   /// The plans to try, best first.
-  static func ladder(_ types: borrowing KernelTypes) -> [HookPlan] {
+  ///
+  /// - Throws: where a rung is asked for that this kernel does not have.
+  static func ladder(
+    _ types: borrowing KernelTypes, _ choice: HookChoice
+  ) throws(TracingError) -> [HookPlan] {
+    let hooks = HookSupport(types)
+    if let reason = choice == .fentry ? hooks.acceptExit : choice == .kprobe ? hooks.kprobes : nil {
+      throw TracingError(
+        problem: "cannot use --hooks \(choice.rawValue): \(reason)", mend: "use --hooks auto")
+    }
     // v5.11 let tracing programs use sk_storage, and brought this helper in the same release.
     let hasStorage = types.hasHelper("BPF_FUNC_get_current_task_btf")
     // v6.1, struct bpf_mem_alloc: before, a map that allocates inside a tracing program can deadlock.
     let mapsGrow = types.hasStruct("bpf_mem_alloc")
-    var best = HookPlan(usesSocketStorage: hasStorage, mapsGrow: mapsGrow)
-    let acceptProgram =
-      types.hasStruct("proto_accept_arg") ? "handle_accept" : "handle_accept_before_6_10"
-    best.accept =
-      best.tryExit(of: "inet_csk_accept", program: acceptProgram, types) ?? firstRead
-    best.smallSocket =
-      best.tryExit(of: "tcp_timewait_state_process", program: "handle_small_socket", types)
-      // v6.11: before, kfree_skb does not name the socket.
-      ?? (types.argumentCount(ofTracepoint: "kfree_skb") == 4 ? packetEnd : nil)
-    var tracepoints = best
-    tracepoints.accept = firstRead
-    tracepoints.smallSocket = nil
-    var bare = tracepoints
-    bare.accept = nil
-    return [best, tracepoints, bare]
+    func plan(_ accept: Hook?, _ smallSocket: Hook?) -> HookPlan {
+      // A kprobe gets the socket as a number, which sk_storage does not take.
+      HookPlan(
+        accept: accept, smallSocket: smallSocket, usesSocketStorage: hasStorage && accept != acceptReturn,
+        loops: types.hasHelper("BPF_FUNC_loop"), mapsGrow: mapsGrow)
+    }
+    let packetEnd = hooks.packetEndNamesSocket ? packetEnd : nil
+    switch choice {
+    case .auto:
+      var best = plan(
+        hooks.acceptExit == nil ? acceptExit(types) : hooks.kprobes == nil ? acceptReturn : firstRead,
+        hooks.smallSocketExit == nil ? smallSocketExit : packetEnd)
+      best.refusals = hooks.refusals(for: best)
+      return [best, plan(firstRead, packetEnd), plan(firstRead, nil), plan(nil, nil)]
+    case .fentry:
+      return [plan(acceptExit(types), hooks.smallSocketExit == nil ? smallSocketExit : packetEnd)]
+    case .kprobe: return [plan(acceptReturn, nil)]
+    case .tracepoint: return [plan(firstRead, packetEnd)]
+    }
+  }
+}
+
+/// What this kernel, with this configuration and these privileges, lets be hooked: nil, or why not.
+struct HookSupport {
+  var acceptExit: String?
+  var smallSocketExit: String?
+  var kprobes: String?
+  var packetEndNamesSocket: Bool
+
+  init(_ types: borrowing KernelTypes) {
+    acceptExit = Self.refusal(ofExit: "inet_csk_accept", types)
+    smallSocketExit = Self.refusal(ofExit: "tcp_timewait_state_process", types)
+    kprobes = Host.hasKprobes ? nil : "the kernel has no kprobes"
+    // v6.11: before, kfree_skb does not name the socket.
+    packetEndNamesSocket = types.argumentCount(ofTracepoint: "kfree_skb") == 4
   }
 
-  private mutating func tryExit(
-    of function: String, program: String, _ types: borrowing KernelTypes
-  ) -> Hook? {
+  /// The hooks that would be better than those of the plan.
+  func refusals(for plan: HookPlan) -> [Start.Refusal] {
+    var refusals: [Start.Refusal] = []
+    if let acceptExit {
+      refusals.append(.init(hook: "fexit/inet_csk_accept", reason: acceptExit))
+      if let kprobes { refusals.append(.init(hook: HookPlan.acceptReturn.name, reason: kprobes)) }
+    }
+    if let smallSocketExit {
+      refusals.append(.init(hook: HookPlan.smallSocketExit.name, reason: smallSocketExit))
+      if plan.smallSocket == nil {
+        refusals.append(.init(hook: HookPlan.packetEnd.name, reason: "it names the socket since Linux 6.11"))
+      }
+    }
+    return refusals
+  }
+
+  private static func refusal(ofExit function: String, _ types: borrowing KernelTypes) -> String? {
     do throws(BPFError) {
       try types.tryHookingExit(of: function)
-      return Hook(program: program, name: "fexit/\(function)")
-    } catch {
-      refusals.append(Start.Refusal(hook: "fexit/\(function)", reason: error.reason))
       return nil
+    } catch {
+      return error.reason
     }
   }
 }

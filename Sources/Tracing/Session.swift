@@ -32,31 +32,34 @@ final class Session {
         problem: "Linux \(Host.kernelRelease) is too old", mend: "version 5.8 or newer is needed")
     }
     LibraryLog.capture()
-    let ladder: [HookPlan]
-    do throws(BPFError) {
-      ladder = HookPlan.ladder(try KernelTypes.load())
-    } catch {
-      throw TracingError(
-        problem: "\(error)", mend: "a kernel with CONFIG_DEBUG_INFO_BTF=y is needed",
-        log: LibraryLog.takeWarnings())
-    }
-    var refusals: [Start.Refusal] = []
-    var failure: BPFError?
-    for var plan in ladder {
-      plan.refusals += refusals
+    let ladder = try HookPlan.ladder(try kernelTypes(), settings.hooks)
+    var failed: [Start.Refusal] = []
+    for (index, var plan) in ladder.enumerated() {
+      if index > 0 { plan.refusals = ladder[0].refusals + failed }
       do throws(BPFError) {
         return try Session(settings, plan)
       } catch {
-        failure = failure ?? error
-        let log = LibraryLog.takeWarnings()
-        // Without the right to load anything, a humbler plan fails as well.
-        if error.code == 1 || error.code == 13 && error.operation == "load" && plan.hooks.count == 1 {
-          throw TracingError.loading(error, log: log)
-        }
-        refusals += plan.hooks.dropFirst().map { .init(hook: $0.name, reason: error.reason) }
+        // What is wrong with the last plan, or with the right to do anything, no humbler plan mends.
+        let isLast = index == ladder.count - 1
+        let isForbidden = error.operation == "load" && error.isPermission && plan.accept == HookPlan.firstRead
+        if isLast || isForbidden { throw TracingError.loading(error, log: LibraryLog.takeWarnings()) }
+        failed += plan.hooks.dropFirst().filter { hook in !failed.contains { $0.hook == hook.name } }
+          .map { .init(hook: $0.name, reason: "\(error)") }
       }
     }
-    throw TracingError.loading(failure!, log: LibraryLog.takeWarnings())
+    preconditionFailure("a ladder has a rung")
+  }
+
+  private static func kernelTypes() throws(TracingError) -> KernelTypes {
+    do throws(BPFError) {
+      return try KernelTypes.load()
+    } catch {
+      // libbpf has looked in /boot and /lib/modules as well; what it calls ESRCH is that nothing is there.
+      throw TracingError(
+        problem: "cannot read the kernel's types: no usable BTF in /sys/kernel/btf/vmlinux",
+        mend: "a kernel with CONFIG_DEBUG_INFO_BTF=y, and /sys mounted, is needed",
+        log: ["\(error)"] + LibraryLog.takeWarnings())
+    }
   }
 
   private init(_ settings: TraceSettings, _ plan: HookPlan) throws(BPFError) {
@@ -72,9 +75,8 @@ final class Session {
       wire.small_sockets_hooked = plan.smallSocket == nil ? 0 : 1
     }
     object.writePorts(local: settings.localPorts?.bitmap, peer: settings.peerPorts?.bitmap)
-    let chosen = plan.hooks.map(\.program)
     for program in HookPlan.optionalPrograms {
-      try object.choose(program, load: chosen.contains(program))
+      try object.choose(program, load: plan.programs.contains(program) || program == plan.holders)
     }
     // Where a map must have its memory from the start it is kept small; what does not fit is counted.
     try object.resize(
@@ -86,16 +88,18 @@ final class Session {
     }
     try object.load()
     for pid in settings.filter.pids { try object.insert(pid, intoSet: "target_pids") }
-    // In this order: the understudy looks at what the program before it has done.
-    for program in chosen + [HookPlan.understudy] { links.append(try object.attach(program)) }
+    for program in plan.programs { links.append(try object.attach(program)) }
   }
 
   func startEvent(version: String) -> Start {
     Start(
       time: now, version: version, kernel: Host.kernelRelease,
       hooks: plan.hooks.map(\.name) + ["iter/task_file", "iter/tcp", "iter/bpf_map_elem"],
-      refusals: plan.refusals)
+      refusals: plan.refusals + (Capabilities.current.contains(.sysAdmin) ? [] : [Self.ownNamespaceOnly]))
   }
+
+  private static let ownNamespaceOnly = Start.Refusal(
+    hook: "iter/tcp in other network namespaces", reason: "CAP_SYS_ADMIN is not granted")
 
   private var now: WallTime { clock.wallTime(ofBoot: Host.bootNanoseconds) }
 
@@ -103,6 +107,8 @@ final class Session {
   func run(into queue: EventQueue, isStopping: () -> Bool) throws {
     let ring = try RingBuffer.open("events", of: object)
     try seed()
+    // Iterators are made anew for each round, which takes this one; namespaces are not entered any more.
+    try Capabilities.keep(.bpf)
     while !isStopping() {
       try ring.wait(milliseconds: 100)
       try read(ring)
@@ -168,7 +174,7 @@ final class Session {
     guard object.withRound({ $0.due }) > 0 else { return }
     var holders: [UInt64: [Holder]] = [:]
     if settings.states.contains(.closeWait) {
-      try object.iterate("find_holders", recordSize: KernelHolder.size) { record in
+      try object.iterate(plan.holders, recordSize: KernelHolder.size) { record in
         guard let found = try? KernelHolder(record) else { return note(1, .ringBuffer) }
         holders[found.socket, default: []].append(found.holder)
       }

@@ -12,6 +12,7 @@ public struct TraceSettings: Sendable {
   /// Inode number of the only network namespace; nil: all.
   public var netns: UInt32?
   public var states = Set(OriginFilter.State.allCases)
+  public var hooks = HookChoice.auto
   /// How long a CLOSE_WAIT or FIN_WAIT2 lasts before it is told.
   public var minAgeNanoseconds: UInt64 = 1_000_000_000
 

@@ -1,4 +1,5 @@
 import BPF
+import Glibc
 
 /// Why tracing cannot begin here, and what would mend it.
 public struct TracingError: Error, Sendable, CustomStringConvertible {
@@ -10,12 +11,11 @@ public struct TracingError: Error, Sendable, CustomStringConvertible {
   public var description: String { "\(problem); \(mend)" }
 
   static func loading(_ error: BPFError, log: [String]) -> TracingError {
-    let isPermission = error.code == 1 || error.code == 13
-    return TracingError(
+    TracingError(
       problem: "\(error)",
-      mend: isPermission
-        ? "run as root or grant CAP_BPF, CAP_PERFMON and CAP_SYS_RESOURCE"
-        : "run with --verbose for what the kernel said",
+      mend: error.code == EPERM
+        ? "run as root or grant CAP_BPF and CAP_PERFMON"
+        : "what the kernel said: \(log.last ?? "nothing"); --verbose shows all of it",
       log: log)
   }
 }

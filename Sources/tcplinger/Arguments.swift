@@ -1,6 +1,7 @@
 import ArgumentParser
 import Events
 import System
+import Tracing
 
 /// A length of time: `500ms`, `30s`, `5m`, `1h`, or a bare number of seconds.
 struct DurationArgument: ExpressibleByArgument, Equatable, Sendable {
@@ -69,6 +70,7 @@ struct NamespaceArgument: Equatable, Sendable {
 }
 
 extension OriginFilter.State: ExpressibleByArgument {}
+extension HookChoice: ExpressibleByArgument {}
 
 /// Which end of the connection is this host's.
 enum RoleArgument: String, ExpressibleByArgument, CaseIterable {

@@ -38,7 +38,7 @@ struct FilterOptions: ParsableArguments {
   var netns: NamespaceArgument?
 
   @Option(
-    help: "How long a CLOSE_WAIT or FIN_WAIT2 lasts before it is shown; 0 shows every CLOSE_WAIT. (default: 1s)",
+    help: "How long a CLOSE_WAIT or FIN_WAIT2 lasts before it is shown; 0 shows each. (default: 1s)",
     transform: DurationArgument.parse)
   var minAge = DurationArgument(nanoseconds: 1_000_000_000)
 

@@ -31,7 +31,9 @@ struct StandardOutput: ~Copyable {
     while start < bytes.count {
       if mayBlock { try waitUntilWritable() }
       let length = mayBlock ? min(Self.portion, bytes.count - start) : bytes.count - start
-      let written = bytes.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress! + start, length) }
+      let written = bytes[start..<start + length].withUnsafeBytes {
+        Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count)
+      }
       if written >= 0 {
         start += written
       } else if errno == EPIPE {

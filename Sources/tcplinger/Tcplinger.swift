@@ -16,7 +16,7 @@ struct Tcplinger: ParsableCommand {
         tcplinger --json -p 4123 | jq .      one process, for a script
       """,
     version: version,
-    subcommands: [Trace.self],
+    subcommands: [Trace.self, Check.self],
     defaultSubcommand: Trace.self)
 }
 
@@ -54,4 +54,18 @@ struct Failure: Error {
 
   var status: Int32
   var line: String?
+
+  init(status: Int32, line: String? = nil) {
+    self.status = status
+    self.line = line
+  }
+
+  /// A reader who left has what it wanted: an orderly end.
+  init(_ end: OutputEnd) {
+    switch end {
+    case .closed, .interrupted: self.init(status: 0)
+    case .failed(let error):
+      self.init(status: Self.running, line: "\(error); make room or send the output elsewhere")
+    }
+  }
 }

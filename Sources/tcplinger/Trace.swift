@@ -35,6 +35,9 @@ struct Trace: ParsableCommand {
   @Flag(help: "No colour, even on a terminal.")
   var noColor = false
 
+  @Option(help: "Which hooks to use: auto, fentry, kprobe or tracepoint. (default: auto, the best)")
+  var hooks: HookChoice?
+
   @Flag(name: .shortAndLong, help: "Say which hooks are used, and what the kernel says.")
   var verbose = false
 
@@ -44,14 +47,22 @@ struct Trace: ParsableCommand {
 
   func run() throws {
     let signals = try EndSignals.block()
+    var settings = filters.settings
+    settings.hooks = hooks ?? .auto
     let tracer: Tracer
     do {
-      tracer = try Tracer(filters.settings, version: version)
+      tracer = try Tracer(settings, version: version)
     } catch let error as TracingError {
       for line in error.log.suffix(verbose ? error.log.count : 0) { StandardError.print(line) }
       throw Failure(status: Failure.machine, line: "\(error)")
     }
+    // This thread only prints from here on.
+    try Capabilities.keep([])
     if verbose { note(tracer.startEvent) }
+    if !PidNamespace.isInitial {
+      StandardError.print(
+        "pids are those of the initial pid namespace, not of this one; holders outside this one are not found")
+    }
     var run = TraceRun(
       tracer: tracer, signals: signals.descriptor, duration: duration?.nanoseconds, limit: count,
       printer: Printer(

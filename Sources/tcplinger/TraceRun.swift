@@ -3,6 +3,12 @@ import Glibc
 import System
 import Tracing
 
+extension Host {
+  fileprivate static var now: WallTime {
+    BootClock(offsetNanoseconds: bootClockOffsetNanoseconds).wallTime(ofBoot: bootNanoseconds)
+  }
+}
+
 /// One trace from its start event to its summary: waits for events, signals and the end of its time.
 struct TraceRun: ~Copyable {
   private let tracer: Tracer
@@ -78,8 +84,7 @@ struct TraceRun: ~Copyable {
       if printer.isFull { try printer.flush() }
     }
     if dropped > 0 {
-      let now = BootClock(offsetNanoseconds: Host.bootClockOffsetNanoseconds).wallTime(ofBoot: Host.bootNanoseconds)
-      let loss = Loss(time: now, count: dropped, place: .output)
+      let loss = Loss(time: Host.now, count: dropped, place: .output)
       printer.add(loss)
       tally.count(loss)
     }
@@ -87,25 +92,21 @@ struct TraceRun: ~Copyable {
   }
 
   private func summary() -> Summary {
-    let now = Host.bootNanoseconds
     var all = tally
     all.add(tracer.queue.dropped)
     return all.summary(
-      time: BootClock(offsetNanoseconds: Host.bootClockOffsetNanoseconds).wallTime(ofBoot: now),
-      durationNanoseconds: now - startNanoseconds)
+      time: Host.now, durationNanoseconds: Host.bootNanoseconds - startNanoseconds)
   }
 
-  /// Standard output is gone. A reader who left has what it wanted; a full disk must not take the account along.
+  /// Standard output is gone. A full disk must not take the account along.
   private mutating func end(_ reason: OutputEnd) throws {
     tracer.stop()
-    switch reason {
-    case .closed, .interrupted: return
-    case .failed(let error):
+    if case .failed = reason {
       let summary = summary()
       StandardError.print(
         "seen until now: \(summary.timeWait.seen) TIME_WAIT, \(summary.closeWait.seen) CLOSE_WAIT, "
           + "\(summary.finWait2.seen) FIN_WAIT2")
-      throw Failure(status: Failure.running, line: "\(error); make room or send the output elsewhere")
     }
+    throw Failure(reason)
   }
 }

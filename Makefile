@@ -1,0 +1,87 @@
+# What is here and what it needs: `make help`, `make doctor`. Longer work is in scripts/.
+SHELL := /bin/bash
+.SHELLFLAGS := -eo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := build
+export PATH := $(PATH):/usr/sbin:/sbin
+
+machine := $(shell uname -m)
+# The kernel's name for the processor, which libbpf's macros for registers go by.
+ARCH := $(if $(filter aarch64,$(machine)),arm64,x86)
+
+bin := .build/release
+out := .build/bpf
+skeleton := Sources/CLibbpf/tcplinger.skel.h
+
+bpf_headers := $(wildcard bpf/*.h)
+bpf_sources := $(wildcard bpf/*.bpf.c)
+# maps first: the linker of libbpf 1.1 gets the offsets of maps wrong otherwise.
+bpf_objects := $(patsubst bpf/%.c,$(out)/%.o,bpf/maps.bpf.c $(filter-out bpf/maps.bpf.c,$(bpf_sources)))
+BPF_FLAGS := -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -I/usr/include/$(machine)-linux-gnu \
+	-g -O2 -ffile-prefix-map=$(CURDIR)=. -Wall -Wextra -Wno-unused-parameter -Werror
+
+c_files := $(filter-out %.skel.h,$(wildcard bpf/*.[ch] Sources/*/*.[ch] Sources/*/include/*.h Tests/*/*.[ch]))
+swift_files := $(wildcard Package.swift Sources Tests)
+shell_files := .ci/run $(wildcard scripts/*)
+
+# Only root may trace.
+as_root := $(if $(filter 0,$(shell id -u)),,sudo)
+
+.PHONY: help build demo run test test-kernels fmt lint release doctor clean
+
+build: set-up-build $(skeleton) ## The release binary: .build/release/tcplinger
+	@swift build -c release
+
+demo: build ## Traces for 10 s while a built-in workload makes trouble
+	@$(as_root) $(bin)/tcplinger-workload demo -- $(bin)/tcplinger --duration 10s
+
+run: build ## Traces until Ctrl-C: make run ARGS='--json --peer-port 443'
+	@$(as_root) $(bin)/tcplinger $(ARGS)
+
+test: set-up-test build ## Every test; those of the kernel need root
+	@swift test
+
+test-kernels: set-up-kernels build ## The kernel tests on other kernels, in virtual machines
+	@swift build --build-tests
+	@scripts/test-kernels
+
+lint: set-up-lint ## Style of Swift, C and shell
+	@failed=0; \
+	swift format lint --strict --recursive $(swift_files) || failed=1; \
+	clang-format --dry-run -Werror $(c_files) || failed=1; \
+	shellcheck $(shell_files) || failed=1; \
+	exit $$failed
+
+fmt: set-up-lint ## The same in place, where it can be mended
+	@swift format --in-place --recursive $(swift_files)
+	@clang-format -i $(c_files)
+
+release: set-up-release build ## dist/: static executable, Debian package, checksums
+	@scripts/release
+
+doctor: ## What this machine lacks
+	@scripts/doctor
+
+clean:
+	rm -rf .build dist $(skeleton)
+
+help:
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
+
+# Adds what is missing, and says so. Nothing missing: nothing done.
+set-up-%:
+	@scripts/setup $*
+
+$(out)/%.bpf.o: bpf/%.bpf.c $(bpf_headers) Makefile | set-up-build
+	@mkdir -p $(@D)
+	@"$$(scripts/bpf-clang)" $(BPF_FLAGS) -c $< -o $@
+
+$(out)/tcplinger.bpf.o: $(bpf_objects)
+	@bpftool gen object $@ $(bpf_objects)
+
+# Swift builds anew what sees this header, so it changes only when the programs do, and at once.
+$(out)/tcplinger.skel.h: $(out)/tcplinger.bpf.o
+	@bpftool gen skeleton $< name tcplinger_bpf >$@
+
+$(skeleton): $(out)/tcplinger.skel.h
+	@cmp -s $< $@ || { cp $< $(out)/new.skel.h && mv $(out)/new.skel.h $@; }

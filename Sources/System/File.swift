@@ -1,0 +1,24 @@
+import Glibc
+
+/// Small files of /proc and /sys.
+public enum File {
+  /// More than any file that is read here has; what lies behind it is not read.
+  private static let longest = 1 << 20
+
+  /// A whole file, broken UTF-8 mended.
+  public static func text(_ path: String) throws(SystemError) -> String {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw SystemError("open", path) }
+    defer { close(descriptor) }
+    var bytes: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 4096)
+    while bytes.count < longest {
+      let count = read(descriptor, &chunk, chunk.count)
+      if count < 0 && errno == EINTR { continue }
+      guard count >= 0 else { throw SystemError("read", path) }
+      guard count > 0 else { break }
+      bytes += chunk[..<count]
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+}

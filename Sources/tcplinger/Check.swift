@@ -1,0 +1,33 @@
+import ArgumentParser
+import Events
+import Render
+import Tracing
+
+struct Check: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Says what this machine allows, and what is lost where it allows less.",
+    discussion: """
+      Loads and attaches everything as a trace would, and lets go again. Exit status 2: tracing is impossible.
+      """)
+
+  @Flag(help: "One JSON object.")
+  var json = false
+
+  func run() throws {
+    let signals = try EndSignals.block()
+    let readiness = ReadinessProbe.run()
+    var line = LineBuffer()
+    let renderer = ReadinessRenderer()
+    if json {
+      renderer.renderJSON(readiness, into: &line)
+    } else {
+      renderer.renderText(readiness, into: &line)
+    }
+    do throws(OutputEnd) {
+      try StandardOutput(interruptedBy: signals.descriptor).write(line.bytes)
+    } catch {
+      throw Failure(error)
+    }
+    if !readiness.canTrace { throw Failure(status: Failure.machine) }
+  }
+}
