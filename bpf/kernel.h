@@ -162,8 +162,13 @@ struct tcp_sock {
 	int linger2;
 };
 
+struct timer_list {
+	unsigned long expires;
+};
+
 struct inet_timewait_sock {
 	struct sock_common __tw_common;
+	struct timer_list tw_timer;
 	volatile unsigned char tw_substate;
 	__be16 tw_sport;
 };

@@ -60,6 +60,19 @@ static __always_inline __u64 last_packet_ns(struct sock *sk)
 	return bpf_ktime_get_boot_ns() - jiffies * nanoseconds_per_jiffy();
 }
 
+/*
+ * How long a small socket has waited is known from how long it still will, as it was given tcp_fin_timeout
+ * at the start; TCP_LINGER2 may have said otherwise.
+ */
+static __always_inline __u64 small_socket_since_ns(struct inet_timewait_sock *small)
+{
+	struct net *net = BPF_CORE_READ(small, __tw_common.skc_net.net);
+	__s64 left = BPF_CORE_READ(small, tw_timer.expires) - bpf_jiffies64();
+	__s64 waited = BPF_CORE_READ(net, ipv4.sysctl_tcp_fin_timeout) - left;
+
+	return bpf_ktime_get_boot_ns() - (waited > 0 ? waited : 0) * nanoseconds_per_jiffy();
+}
+
 /* A socket that was in CLOSE_WAIT or FIN_WAIT2 before the tracer was there to see it enter. */
 static __always_inline void seed_waiting(struct sock *sk, struct memory *memory)
 {
@@ -143,7 +156,7 @@ int seed_from_table(struct bpf_iter__tcp *context)
 	origin.kind = WIRE_FIN_WAIT2;
 	origin.socket = (__u64)small;
 	origin.time_ns = bpf_ktime_get_boot_ns();
-	origin.since_ns = origin.time_ns;
+	origin.since_ns = small_socket_since_ns(small);
 	origin.netns = netns_of(sk);
 	origin.local_port = bpf_ntohs(BPF_CORE_READ(small, tw_sport));
 	origin.peer_port = peer_port_of(sk);
@@ -155,7 +168,7 @@ int seed_from_table(struct bpf_iter__tcp *context)
 	return 0;
 }
 
-/* First step of a round: marks each socket that has waited for min_age and was not marked before. */
+/* First step of a round: marks each socket that has waited for min_age, and was not marked before. */
 SEC("iter/bpf_map_elem")
 int mark_due(struct bpf_iter__bpf_map_elem *context)
 {
@@ -164,7 +177,7 @@ int mark_due(struct bpf_iter__bpf_map_elem *context)
 
 	if (!context->key || !origin)
 		return 0;
-	if (origin->reported || now - origin->since_ns < settings.min_age_ns)
+	if ((origin->reported && !current_round.everything) || now - origin->since_ns < current_round.min_age_ns)
 		return 0;
 	origin->reported = current_round.number;
 	__atomic_fetch_add(&current_round.due, 1, __ATOMIC_RELAXED);
@@ -185,6 +198,8 @@ static __always_inline struct wire_origin *marked(struct sock *sk)
 struct queue_walk {
 	struct request_sock *request;
 	struct wire_process owner;
+	__u32 length;
+	__u32 limit;
 };
 
 static __always_inline bool note_next(struct queue_walk *walk)
@@ -195,6 +210,10 @@ static __always_inline bool note_next(struct queue_walk *walk)
 	if (origin && !origin->opener_source) {
 		origin->opener = walk->owner;
 		origin->opener_source = WIRE_SOURCE_LISTENER;
+	}
+	if (origin) {
+		origin->accept_queue = walk->length;
+		origin->accept_limit = walk->limit;
 	}
 	walk->request = BPF_CORE_READ(request, dl_next);
 	return walk->request;
@@ -211,6 +230,8 @@ static __always_inline bool begin_walk(struct queue_walk *walk, struct sock *sk,
 	if (BPF_CORE_READ(sk, sk_state) != TCP_LISTEN)
 		return false;
 	walk->request = BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_accept_queue.rskq_accept_head);
+	walk->length = BPF_CORE_READ(sk, sk_ack_backlog);
+	walk->limit = BPF_CORE_READ(sk, sk_max_ack_backlog);
 	name_process(&walk->owner, task);
 	return walk->request;
 }

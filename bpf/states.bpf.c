@@ -114,7 +114,8 @@ static __always_inline void on_close_wait_left(struct sock *sk, struct tcp_sock 
 	origin = bpf_map_lookup_elem(&waiting, &key);
 	if (!origin)
 		return;
-	if (now - origin->since_ns < settings.min_age_ns && !origin->reported) {
+	if (now - origin->since_ns < settings.min_age_ns && !origin->reported &&
+	    !(settings.report_exits && task_flags(task) & PF_EXITING && process_acts(sk, task))) {
 		bpf_map_delete_elem(&waiting, &key);
 		return;
 	}

@@ -74,8 +74,8 @@ static __always_inline bool is_same_connection(struct sock_common *small, struct
 }
 
 /*
- * Sends a record for each small socket that is in TIME_WAIT now, or was when it died, and for each that has
- * waited in FIN_WAIT2 for min_age.
+ * Sends a record for each small socket that is in TIME_WAIT now, or was when it died, and writes one for each
+ * that has waited in FIN_WAIT2 for min_age.
  */
 SEC("iter/bpf_map_elem")
 int settle_handed_over(struct bpf_iter__bpf_map_elem *context)
@@ -101,11 +101,11 @@ int settle_handed_over(struct bpf_iter__bpf_map_elem *context)
 		return 0;
 	}
 	origin.time_ns = bpf_ktime_get_boot_ns();
-	if (!settings.want_fin_wait2 || origin.reported ||
+	if (!settings.want_fin_wait2 || (origin.reported && !current_round.everything) ||
 	    origin.time_ns - origin.since_ns < settings.min_age_ns || !is_target_process(&origin))
 		return 0;
-	found->reported = 1;
-	send(&origin);
+	if (!bpf_seq_write(context->meta->seq, &origin, sizeof(origin)))
+		found->reported = 1;
 	return 0;
 }
 

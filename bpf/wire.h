@@ -75,6 +75,8 @@ struct wire_origin {
 	__u8 peer_address[16];
 	__u32 netns; /* inode number of the network namespace */
 	__u32 unread_bytes;
+	__u32 accept_queue; /* of the listener, where the socket waits to be accepted: how many do */
+	__u32 accept_limit; /* and how many may */
 	__u16 local_port;
 	__u16 peer_port;
 	__u8 kind;
@@ -101,8 +103,11 @@ struct wire_holder {
 
 /* The rounds in which the frontend asks for what has waited too long. */
 struct wire_round {
+	__u64 min_age_ns; /* set by the frontend */
 	__u32 number; /* 1 to 255, then from 1 again; set by the frontend */
 	__u32 due;    /* sockets that this round marked; counted by the kernel */
+	__u32 everything; /* sockets of earlier rounds as well; set by the frontend */
+	__u32 padding;
 };
 
 /* Why something could not be kept. Written by the kernel, only ever grows. */
@@ -111,6 +116,7 @@ struct wire_losses {
 	__u64 memory_full;	 /* no memory for a socket's opener and closer */
 	__u64 waiting_full;	 /* the map of sockets in CLOSE_WAIT and FIN_WAIT2 was full */
 	__u64 handed_over_full;	 /* the map of small sockets in FIN_WAIT2 was full */
+	__u64 targets_full;	 /* a process that a target started could not be added */
 	__u64 rescued;		 /* no loss: a change of state that only the understudy saw */
 	__u64 handed_over_gone; /* a small socket vanished between two looks: TIME_WAIT or not, unknown */
 };
@@ -129,13 +135,14 @@ struct wire_settings {
 	__u8 want_fin_wait2;
 	__u8 sockets_in_storage;   /* per-socket memory is sk_storage; 0: a hash */
 	__u8 small_sockets_hooked; /* a hook sees each small socket enter TIME_WAIT */
-	__u8 padding[7];
+	__u8 report_exits;	   /* a CLOSE_WAIT that a process ends by its own end is told, however short */
+	__u8 padding[6];
 };
 
 _Static_assert(sizeof(struct wire_process) == 32, "wire_process");
-_Static_assert(sizeof(struct wire_origin) == 168, "wire_origin");
+_Static_assert(sizeof(struct wire_origin) == 176, "wire_origin");
 _Static_assert(sizeof(struct wire_holder) == 48, "wire_holder");
-_Static_assert(sizeof(struct wire_losses) == 48, "wire_losses");
+_Static_assert(sizeof(struct wire_losses) == 56, "wire_losses");
 _Static_assert(sizeof(struct wire_settings) == 32, "wire_settings");
 
 #endif

@@ -66,6 +66,11 @@ public struct ObjectFile: ~Copyable {
     return missed
   }
 
+  public func contains(_ key: UInt32, inSet map: String) -> Bool {
+    var key = key
+    return clb_map_has(handle, map, &key, 4)
+  }
+
   /// Adds a key with the value 1.
   public func insert(_ key: UInt32, intoSet map: String) throws(BPFError) {
     var key = key

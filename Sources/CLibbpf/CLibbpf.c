@@ -243,6 +243,15 @@ int clb_map_put(struct clb_object *object, const char *name, const void *key, si
 	return map ? bpf_map__update_elem(map, key, key_size, value, value_size, BPF_ANY) : -ENOENT;
 }
 
+bool clb_map_has(struct clb_object *object, const char *name, const void *key, size_t key_size)
+{
+	struct bpf_map *map = map_named(object, name);
+	uint64_t value;
+
+	return map && bpf_map__value_size(map) <= sizeof(value) &&
+	       !bpf_map__lookup_elem(map, key, key_size, &value, bpf_map__value_size(map), 0);
+}
+
 int clb_iterator_open(struct clb_object *object, const char *name, const char *map_name, int *descriptor)
 {
 	struct bpf_program *program = program_named(object, name);

@@ -62,8 +62,13 @@ public struct Origin: Sendable {
     public var age: Age
     public var unreadBytes: UInt32
     public var holders: [Holder]
+    /// For `notAccepted`: how full the listener's queue is.
+    public var acceptQueue: AcceptQueue?
 
-    public init(reason: Reason, age: Age, unreadBytes: UInt32, holders: [Holder]) {
+    public init(
+      reason: Reason, age: Age, unreadBytes: UInt32, holders: [Holder], acceptQueue: AcceptQueue? = nil
+    ) {
+      self.acceptQueue = acceptQueue
       self.reason = reason
       self.age = age
       self.unreadBytes = unreadBytes
@@ -121,6 +126,18 @@ public enum Reason: String, Sendable {
   case unknown
 }
 
+/// Connections that wait for accept(). Source: `sock.sk_ack_backlog` and `sk_max_ack_backlog` of the listener.
+public struct AcceptQueue: Sendable, Equatable {
+  public var length: UInt32
+  /// The backlog of listen(), cut to net.core.somaxconn.
+  public var limit: UInt32
+
+  public init(length: UInt32, limit: UInt32) {
+    self.length = length
+    self.limit = limit
+  }
+}
+
 /// How long a state has lasted.
 public struct Age: Sendable, Equatable {
   public var nanoseconds: UInt64
@@ -153,6 +170,8 @@ public struct Loss: Sendable, Equatable {
     case socketMemory = "socket_memory"
     /// The map of sockets in CLOSE_WAIT and FIN_WAIT2 was full.
     case waitingMap = "waiting_map"
+    /// A process that a followed command started could not be added to those that are followed.
+    case followedProcesses = "followed_processes"
     /// The map of small sockets in FIN_WAIT2 was full.
     case handedOverMap = "handed_over_map"
     /// A small socket in FIN_WAIT2 vanished between two looks: whether it reached TIME_WAIT is unknown.

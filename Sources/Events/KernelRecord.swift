@@ -43,6 +43,8 @@ public struct KernelOrigin: Sendable {
   public var bytesSent: UInt64
   public var bytesReceived: UInt64
   public var unreadBytes: UInt32
+  /// Of the listener; nil where the socket waits in none, or none was looked for.
+  public var acceptQueue: AcceptQueue?
 
   public static let size = MemoryLayout<wire_origin>.size
 
@@ -67,6 +69,8 @@ public struct KernelOrigin: Sendable {
     bytesSent = wire.bytes_sent
     bytesReceived = wire.bytes_received
     unreadBytes = wire.unread_bytes
+    acceptQueue =
+      wire.accept_limit == 0 ? nil : AcceptQueue(length: wire.accept_queue, limit: wire.accept_limit)
   }
 
   private static let causes = Table<Cause>(.unknown, .close, .shutdown, .exit, .reset)

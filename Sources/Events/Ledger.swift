@@ -4,6 +4,8 @@
 /// what was already told, and makes the events.
 public struct Ledger {
   private let filter: OriginFilter
+  /// Where only a changing set of processes counts: is it one of them?
+  public var isFollowed: ((UInt32) -> Bool)?
   /// The CLOSE_WAITs that were told, by socket, so that an end follows each and nothing else.
   private var toldCloseWaits: Set<UInt64> = []
 
@@ -42,7 +44,7 @@ public struct Ledger {
 
   @discardableResult
   private func tell(_ origin: Origin, _ emit: (Origin) -> Void) -> Bool {
-    guard filter.passes(origin) else { return false }
+    guard filter.passes(origin), isFollowed.map({ origin.isOfProcess(where: $0) }) ?? true else { return false }
     emit(origin)
     return true
   }
@@ -57,8 +59,18 @@ public struct Ledger {
     }
     origin.state = .closeWait(
       Origin.CloseWait(
-        reason: record.reason, age: record.age, unreadBytes: record.unreadBytes, holders: holders))
+        reason: record.reason, age: record.age, unreadBytes: record.unreadBytes, holders: holders,
+        acceptQueue: record.reason == .notAccepted ? record.acceptQueue : nil))
     return origin
+  }
+}
+
+extension Origin {
+  /// Is the process held responsible one of these, or any of the holders?
+  fileprivate func isOfProcess(where isMeant: (UInt32) -> Bool) -> Bool {
+    if let process, isMeant(process.pid) { return true }
+    guard case .closeWait(let closeWait) = state else { return false }
+    return closeWait.holders.contains { isMeant($0.process.pid) }
   }
 }
 

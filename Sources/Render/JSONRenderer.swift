@@ -107,6 +107,12 @@ public struct JSONRenderer {
         line.append(holder.descriptor)
         line.append("}")
       }
+      if let queue = closeWait.acceptQueue {
+        line.append(",\"accept_queue\":{\"length\":")
+        line.append(queue.length)
+        line.field("limit", queue.limit)
+        line.append("}")
+      }
     case .closeWaitEnd(let cause, let held):
       line.field("held_ms", held)
       line.field("cause", cause.rawValue)
@@ -154,24 +160,24 @@ extension LineBuffer {
     append(json: value)
   }
 
-  fileprivate mutating func field(_ name: String, _ value: some BinaryInteger) {
+  mutating func field(_ name: String, _ value: some BinaryInteger) {
     key(name)
     append(UInt64(value))
   }
 
-  fileprivate mutating func field(_ name: String, _ value: UInt64?) {
+  mutating func field(_ name: String, _ value: UInt64?) {
     key(name)
     if let value { append(value) } else { append("null") }
   }
 
-  fileprivate mutating func field(_ name: String, _ time: WallTime) {
+  mutating func field(_ name: String, _ time: WallTime) {
     key(name)
     append("\"")
     append(utc: time, decimals: 9)
     append("\"")
   }
 
-  fileprivate mutating func field(_ name: String, _ age: Age) {
+  mutating func field(_ name: String, _ age: Age) {
     key(name)
     append(millisecondsOf: age.nanoseconds)
     if age.isEstimate { append(",\"age_is_estimate\":true") }

@@ -37,7 +37,10 @@ public struct TextRenderer {
   }
 
   /// - Parameter repetitions: how many origins of this kind, process and peer port the line stands for.
-  public func render(_ origin: Origin, repetitions: Int = 1, into line: inout LineBuffer) {
+  /// - Parameter isWhole: name every holder, rather than those that fit on a line.
+  public func render(
+    _ origin: Origin, repetitions: Int = 1, isWhole: Bool = false, into line: inout LineBuffer
+  ) {
     let start = line.bytes.count
     line.append(local: origin.time, utcOffsetSeconds: utcOffsetSeconds)
     line.pad(from: start, to: Column.state)
@@ -67,7 +70,7 @@ public struct TextRenderer {
     line.pad(from: rest, to: Column.life)
     renderLife(origin, &line)
     line.pad(from: rest, to: Column.cause)
-    renderCause(origin, &line)
+    renderCause(origin, isWhole, &line)
     if repetitions > 1 {
       line.append(" \u{d7}")
       line.append(repetitions)
@@ -85,7 +88,7 @@ public struct TextRenderer {
     }
   }
 
-  private func renderCause(_ origin: Origin, _ line: inout LineBuffer) {
+  private func renderCause(_ origin: Origin, _ isWhole: Bool, _ line: inout LineBuffer) {
     switch origin.state {
     case .timeWait(let cause, _): line.append(cause.rawValue)
     case .finWait2(let cause, _):
@@ -94,18 +97,25 @@ public struct TextRenderer {
     case .closeWaitEnd(let cause, _):
       line.append("ended by ")
       line.append(cause.rawValue)
-    case .closeWait(let closeWait): render(closeWait, of: origin.process, &line)
+    case .closeWait(let closeWait): render(closeWait, of: origin, shownHolders: isWhole ? .max : 2, &line)
     }
   }
 
   private func render(
-    _ closeWait: Origin.CloseWait, of process: Process?, _ line: inout LineBuffer
+    _ closeWait: Origin.CloseWait, of origin: Origin, shownHolders: Int, _ line: inout LineBuffer
   ) {
+    let process = origin.process
     line.append(closeWait.reason.rawValue)
     if closeWait.reason == .dataUnread {
       line.append(" ")
       line.append(closeWait.unreadBytes)
       line.append("B")
+    }
+    if let queue = closeWait.acceptQueue {
+      line.append(", accept queue ")
+      line.append(queue.length)
+      line.append("/")
+      line.append(queue.limit)
     }
     let own = closeWait.holders.filter { $0.process.pid == process?.pid }
     let others = closeWait.holders.filter { $0.process.pid != process?.pid }
@@ -117,24 +127,24 @@ public struct TextRenderer {
         line.append(more.descriptor)
       }
     }
-    for other in others.prefix(2) {
-      line.append(", also ")
+    for other in others.prefix(shownHolders) {
+      line.append(", also held by ")
       line.append(escaping: other.process.comm)
       line.append("[")
       line.append(other.process.pid)
       line.append("] fd ")
       line.append(other.descriptor)
     }
-    if others.count > 2 {
+    if others.count > shownHolders {
       line.append(", and ")
-      line.append(others.count - 2)
+      line.append(others.count - shownHolders)
       line.append(" more")
     }
   }
 }
 
 extension LineBuffer {
-  fileprivate mutating func append(_ endpoint: Endpoint, _ family: Family) {
+  mutating func append(_ endpoint: Endpoint, _ family: Family) {
     if family == .ipv6 { append("[") }
     append(endpoint.address, family)
     if family == .ipv6 { append("]") }

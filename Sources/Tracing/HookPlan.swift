@@ -34,6 +34,8 @@ struct HookPlan {
 
   static let state = Hook(program: "handle_state", name: "tp_btf/inet_sock_set_state")
   private static let understudy = "handle_missed_state"
+  /// Follows a command and all that it starts.
+  static let fork = "handle_fork"
   static let firstRead = Hook(program: "handle_read", name: "tp_btf/tcp_rcv_space_adjust")
   static let acceptReturn = Hook(program: "handle_accept_return", name: "kretprobe/inet_csk_accept")
   static let packetEnd = Hook(program: "handle_packet_end", name: "tp_btf/kfree_skb")
@@ -50,7 +52,7 @@ struct HookPlan {
   /// Every program that is loaded only if the plan has it.
   static let optionalPrograms = [
     "handle_accept", "handle_accept_before_6_10", "handle_accept_return", "handle_read", "handle_small_socket",
-    "handle_packet_end", "find_holders", "find_holders_before_5_17",
+    "handle_packet_end", "find_holders", "find_holders_before_5_17", fork,
   ]
 
   /// Reads every open file for who holds a socket.

@@ -26,7 +26,8 @@ final class Session {
     func append(_ link: consuming Link) { links.append(Box(link)) }
   }
 
-  static func start(_ settings: TraceSettings) throws -> Session {
+  /// - Parameter attaches: false to read what is there now, without any hook.
+  static func start(_ settings: TraceSettings, attaches: Bool = true) throws -> Session {
     if let (major, minor) = Host.kernelVersion, (major, minor) < (5, 8) {
       throw TracingError(
         problem: "Linux \(Host.kernelRelease) is too old", mend: "version 5.8 or newer is needed")
@@ -37,7 +38,7 @@ final class Session {
     for (index, var plan) in ladder.enumerated() {
       if index > 0 { plan.refusals = ladder[0].refusals + failed }
       do throws(BPFError) {
-        return try Session(settings, plan)
+        return try Session(settings, plan, attaches: attaches)
       } catch {
         // What is wrong with the last plan, or with the right to do anything, no humbler plan mends.
         let isLast = index == ladder.count - 1
@@ -62,10 +63,13 @@ final class Session {
     }
   }
 
-  private init(_ settings: TraceSettings, _ plan: HookPlan) throws(BPFError) {
+  private init(_ settings: TraceSettings, _ plan: HookPlan, attaches: Bool) throws(BPFError) {
     self.settings = settings
     self.plan = plan
-    ledger = Ledger(filter: settings.filter)
+    var filter = settings.filter
+    // The kernel adds to the followed processes as they start others; it knows them all, this set only the first.
+    if settings.followsChildren { filter.pids = [] }
+    ledger = Ledger(filter: filter)
     clock = BootClock(offsetNanoseconds: Host.bootClockOffsetNanoseconds)
     object = try ObjectFile.open()
     links = Links()
@@ -75,9 +79,11 @@ final class Session {
       wire.small_sockets_hooked = plan.smallSocket == nil ? 0 : 1
     }
     object.writePorts(local: settings.localPorts?.bitmap, peer: settings.peerPorts?.bitmap)
+    let chosen = plan.programs + [plan.holders] + (settings.followsChildren ? [HookPlan.fork] : [])
     for program in HookPlan.optionalPrograms {
-      try object.choose(program, load: plan.programs.contains(program) || program == plan.holders)
+      try object.choose(program, load: chosen.contains(program))
     }
+    if settings.followsChildren { try object.resize(map: "target_pids", maxEntries: 65_536, preallocated: true) }
     // Where a map must have its memory from the start it is kept small; what does not fit is counted.
     try object.resize(
       map: "socket_hash", maxEntries: plan.usesSocketStorage ? 1 : plan.mapsGrow ? 1_048_576 : 131_072,
@@ -88,7 +94,12 @@ final class Session {
     }
     try object.load()
     for pid in settings.filter.pids { try object.insert(pid, intoSet: "target_pids") }
+    if settings.followsChildren {
+      ledger.isFollowed = { [unowned self] pid in object.contains(pid, inSet: "target_pids") }
+    }
+    guard attaches else { return }
     for program in plan.programs { links.append(try object.attach(program)) }
+    if settings.followsChildren { links.append(try object.attach(HookPlan.fork)) }
   }
 
   func startEvent(version: String) -> Start {
@@ -116,6 +127,10 @@ final class Session {
     }
     nextRound = 0
     try read(ring)
+    // What the followed processes leave behind is theirs, however young it is.
+    if settings.followsChildren {
+      try forEachWaiting(ofAnyAge: true) { record, holders in enter(record, holders: holders) }
+    }
     queue.push(takeBatch())
   }
 
@@ -126,30 +141,31 @@ final class Session {
 
   private func read(_ ring: borrowing RingBuffer) throws {
     clock.offsetNanoseconds = Host.bootClockOffsetNanoseconds
-    try ring.consume { enter($0) }
+    try ring.consume { enter(decode($0)) }
     let started = Host.bootNanoseconds
     guard started >= nextRound else { return }
-    try tellWaiting()
-    try settleHandedOver()
-    try ring.consume { enter($0) }
+    try forEachWaiting { record, holders in enter(record, holders: holders) }
+    try ring.consume { enter(decode($0)) }
     noteLosses()
     // A round walks every open file of the host when something is due: it never takes more than a twentieth.
     let duration = Host.bootNanoseconds - started
     nextRound = started + max(settings.roundNanoseconds, 20 * duration)
   }
 
-  private func enter(_ record: RawSpan, holders: [UInt64: [Holder]] = [:]) {
-    do throws(RecordError) {
-      let origin = try KernelOrigin(record)
-      ledger.enter(origin, holders: holders[origin.socket] ?? [], clock: clock) { batch.append(.origin($0)) }
-    } catch {
-      // The programs and this reader are built from one header; what does not fit is lost, and counted.
-      note(1, .ringBuffer)
-    }
+  private func enter(_ record: KernelOrigin?, holders: [Holder] = []) {
+    guard let record else { return }
+    ledger.enter(record, holders: holders, clock: clock) { batch.append(.origin($0)) }
+  }
+
+  /// The programs and this reader are built from one header; what does not fit is lost, and counted.
+  private func decode(_ record: RawSpan) -> KernelOrigin? {
+    let origin = try? KernelOrigin(record)
+    if origin == nil { note(1, .ringBuffer) }
+    return origin
   }
 
   /// Sockets older than the tracer: first those that somebody has open, then those that nobody has.
-  private func seed() throws {
+  func seed() throws {
     try object.iterate("seed_from_files", recordSize: KernelOrigin.size) { _ in }
     for namespace in NetworkNamespace.all() where settings.netns == nil || settings.netns == namespace.inode {
       // A namespace may vanish between the listing and the visit.
@@ -163,30 +179,54 @@ final class Session {
     }
   }
 
-  /// What has been in CLOSE_WAIT or FIN_WAIT2 for the minimum age: marked, its holders found, then told.
-  private func tellWaiting() throws {
-    guard settings.states != [.timeWait] else { return }
-    object.withRound { round in
-      round.number = round.number % 255 + 1
-      round.due = 0
-    }
-    try object.iterate("mark_due", over: "waiting", recordSize: KernelOrigin.size) { _ in }
-    guard object.withRound({ $0.due }) > 0 else { return }
-    var holders: [UInt64: [Holder]] = [:]
-    if settings.states.contains(.closeWait) {
-      try object.iterate(plan.holders, recordSize: KernelHolder.size) { record in
-        guard let found = try? KernelHolder(record) else { return note(1, .ringBuffer) }
-        holders[found.socket, default: []].append(found.holder)
+  /// What has been in CLOSE_WAIT or FIN_WAIT2 for the minimum age: marked, its holders found, then handed out.
+  /// Small sockets whose fate no hook tells are settled on the way; what is found of them comes through the ring.
+  ///
+  /// - Parameters:
+  ///   - everything: what was handed out before as well.
+  ///   - ofAnyAge: what has not been there for the minimum age as well.
+  func forEachWaiting(
+    everything: Bool = false, ofAnyAge: Bool = false, _ body: (_ record: KernelOrigin, _ holders: [Holder]) -> Void
+  ) throws {
+    let due = try markDue(everything: everything, ofAnyAge: ofAnyAge)
+    if due > 0 {
+      var holders = HolderIndex()
+      if settings.states.contains(.closeWait) {
+        try object.iterate(plan.holders, recordSize: KernelHolder.size) { record in
+          guard let found = try? KernelHolder(record) else { return note(1, .ringBuffer) }
+          holders.insert(found)
+        }
+        holders.sort()
+      }
+      try object.iterate("report_due", over: "waiting", recordSize: KernelOrigin.size) { record in
+        guard let origin = decode(record) else { return }
+        body(origin, holders.holders(of: origin.socket))
       }
     }
-    try object.iterate("report_due", over: "waiting", recordSize: KernelOrigin.size) { record in
-      enter(record, holders: holders)
+    try object.iterate("settle_handed_over", over: "handed_over", recordSize: KernelOrigin.size) { record in
+      if let origin = decode(record) { body(origin, []) }
     }
   }
 
-  /// Small sockets whose fate no hook tells. What this finds comes through the ring.
-  private func settleHandedOver() throws {
-    try object.iterate("settle_handed_over", over: "handed_over", recordSize: KernelOrigin.size) { _ in }
+  /// Everything that waits, whether or not it was told before.
+  func forEachOrigin(_ body: (Origin) -> Void) throws {
+    clock.offsetNanoseconds = Host.bootClockOffsetNanoseconds
+    var all = Ledger(filter: settings.filter)
+    try forEachWaiting(everything: true) { record, holders in
+      all.enter(record, holders: holders, clock: clock, body)
+    }
+  }
+
+  private func markDue(everything: Bool, ofAnyAge: Bool) throws -> UInt32 {
+    guard settings.states != [.timeWait] else { return 0 }
+    object.withRound { round in
+      round.number = round.number % 255 + 1
+      round.due = 0
+      round.everything = everything ? 1 : 0
+      round.min_age_ns = ofAnyAge ? 0 : settings.minAgeNanoseconds
+    }
+    try object.iterate("mark_due", over: "waiting", recordSize: KernelOrigin.size) { _ in }
+    return object.withRound { $0.due }
   }
 
   private func noteLosses() {
@@ -195,6 +235,7 @@ final class Session {
     note(upTo: losses.memory_full, .socketMemory)
     note(upTo: losses.waiting_full, .waitingMap)
     note(upTo: losses.handed_over_full, .handedOverMap)
+    note(upTo: losses.targets_full, .followedProcesses)
     note(upTo: losses.handed_over_gone, .unconfirmed)
     // Read in this order, a rescue between the two makes the difference smaller, not a loss out of nothing.
     let missed = (try? object.missedRuns(of: HookPlan.state.program)) ?? 0

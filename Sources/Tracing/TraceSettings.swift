@@ -13,6 +13,10 @@ public struct TraceSettings: Sendable {
   public var netns: UInt32?
   public var states = Set(OriginFilter.State.allCases)
   public var hooks = HookChoice.auto
+  /// Processes that a chosen process starts are chosen as well.
+  public var followsChildren = false
+  /// A CLOSE_WAIT that ends because its process does is told, however short it was.
+  public var reportsExits = false
   /// How long a CLOSE_WAIT or FIN_WAIT2 lasts before it is told.
   public var minAgeNanoseconds: UInt64 = 1_000_000_000
 
@@ -29,6 +33,7 @@ public struct TraceSettings: Sendable {
     wire.want_time_wait = states.contains(.timeWait) ? 1 : 0
     wire.want_close_wait = states.contains(.closeWait) ? 1 : 0
     wire.want_fin_wait2 = states.contains(.finWait2) ? 1 : 0
+    wire.report_exits = reportsExits ? 1 : 0
     wire.wake_bytes = 1 << 20
     wire.filter_local_ports = localPorts == nil ? 0 : 1
     wire.filter_peer_ports = peerPorts == nil ? 0 : 1

@@ -14,7 +14,7 @@ struct Check: ParsableCommand {
   var json = false
 
   func run() throws {
-    let signals = try EndSignals.block()
+    let signals = try Signals.block()
     let readiness = ReadinessProbe.run()
     var line = LineBuffer()
     let renderer = ReadinessRenderer()
@@ -24,7 +24,7 @@ struct Check: ParsableCommand {
       renderer.renderText(readiness, into: &line)
     }
     do throws(OutputEnd) {
-      try StandardOutput(interruptedBy: signals.descriptor).write(line.bytes)
+      try Output.standard(interruptedBy: signals.descriptor).write(line.bytes)
     } catch {
       throw Failure(error)
     }

@@ -10,14 +10,14 @@ struct Printer: ~Copyable {
     case text(TextRenderer)
   }
 
-  private let output: StandardOutput
+  private let output: Output
   private let form: Form
   private var folder: Folder?
   private var line = LineBuffer()
 
-  init(json: Bool, colour: Bool, output: consuming StandardOutput) {
+  init(json: Bool, colour: Bool, output: consuming Output) {
+    let isTerminal = output.isTerminal
     self.output = output
-    let isTerminal = StandardOutput.isTerminal
     if json {
       form = .json(JSONRenderer(clock: BootClock(offsetNanoseconds: Host.bootClockOffsetNanoseconds)))
     } else {
@@ -29,6 +29,11 @@ struct Printer: ~Copyable {
 
   /// Colour is for a terminal whose user has not said no. Source: https://no-color.org
   static var isColourWelcome: Bool { getenv("NO_COLOR").map { $0.pointee == 0 } ?? true }
+
+  var isJSON: Bool { if case .json = form { true } else { false } }
+
+  /// A line of text before what is added next.
+  mutating func note(_ text: String) { line.append("\(text)\n") }
 
   mutating func print(_ start: Start) throws(OutputEnd) {
     switch form {

@@ -1,7 +1,7 @@
 import Glibc
 import System
 
-/// Why standard output takes no more.
+/// Why an output takes no more.
 enum OutputEnd: Error, Equatable {
   /// The reader has gone: the orderly end of `| head`.
   case closed
@@ -10,21 +10,29 @@ enum OutputEnd: Error, Equatable {
   case failed(SystemError)
 }
 
-/// Standard output, written so that a reader who does not read cannot keep the tool from ending.
-struct StandardOutput: ~Copyable {
+/// Where events go, written so that a reader who does not read cannot keep the tool from ending.
+struct Output: ~Copyable {
   /// POSIX promises that a pipe which polls as writable takes this much at once. Source: PIPE_BUF, limits.h.
   private static let portion = 4096
+  private let descriptor: Int32
+  private let name: String
   private let interrupt: Int32
   private let mayBlock: Bool
 
   /// - Parameter interrupt: a descriptor that becomes readable when the user wants to leave.
-  init(interruptedBy interrupt: Int32) {
+  init(descriptor: Int32, name: String, interruptedBy interrupt: Int32) {
+    self.descriptor = descriptor
+    self.name = name
     self.interrupt = interrupt
     var facts = stat()
-    mayBlock = fstat(STDOUT_FILENO, &facts) != 0 || facts.st_mode & S_IFMT != S_IFREG
+    mayBlock = fstat(descriptor, &facts) != 0 || facts.st_mode & S_IFMT != S_IFREG
   }
 
-  static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+  static func standard(interruptedBy interrupt: Int32) -> Output {
+    Output(descriptor: STDOUT_FILENO, name: "standard output", interruptedBy: interrupt)
+  }
+
+  var isTerminal: Bool { isatty(descriptor) == 1 }
 
   func write(_ bytes: [UInt8]) throws(OutputEnd) {
     var start = 0
@@ -32,21 +40,21 @@ struct StandardOutput: ~Copyable {
       if mayBlock { try waitUntilWritable() }
       let length = mayBlock ? min(Self.portion, bytes.count - start) : bytes.count - start
       let written = bytes[start..<start + length].withUnsafeBytes {
-        Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count)
+        Glibc.write(descriptor, $0.baseAddress, $0.count)
       }
       if written >= 0 {
         start += written
       } else if errno == EPIPE {
         throw .closed
       } else if errno != EINTR && errno != EAGAIN {
-        throw .failed(SystemError("write", "standard output"))
+        throw .failed(SystemError("write", name))
       }
     }
   }
 
   private func waitUntilWritable() throws(OutputEnd) {
     var waits = [
-      pollfd(fd: STDOUT_FILENO, events: Int16(POLLOUT), revents: 0),
+      pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0),
       pollfd(fd: interrupt, events: Int16(POLLIN), revents: 0),
     ]
     while true {

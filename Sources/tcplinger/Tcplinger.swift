@@ -16,7 +16,7 @@ struct Tcplinger: ParsableCommand {
         tcplinger --json -p 4123 | jq .      one process, for a script
       """,
     version: version,
-    subcommands: [Trace.self, Check.self],
+    subcommands: [Trace.self, Leaks.self, Run.self, Check.self],
     defaultSubcommand: Trace.self)
 }
 
@@ -51,6 +51,7 @@ enum Main {
 struct Failure: Error {
   static let running: Int32 = 1
   static let machine: Int32 = 2
+  static let leaks: Int32 = 3
 
   var status: Int32
   var line: String?

@@ -21,7 +21,15 @@ struct Trace: ParsableCommand {
                                    every CLOSE_WAIT, however short
       """)
 
-  @OptionGroup(title: "Filters") var filters: FilterOptions
+  @OptionGroup(title: "Filters") var filters: ConnectionOptions
+
+  @Option(help: "Only this state: time_wait, close_wait or fin_wait2; repeat for more.")
+  var state: [OriginFilter.State] = []
+
+  @Option(
+    help: "How long a CLOSE_WAIT or FIN_WAIT2 lasts before it is shown; 0 shows each. (default: 1s)",
+    transform: DurationArgument.parse)
+  var minAge = DurationArgument(nanoseconds: 1_000_000_000)
 
   @Option(help: "End after this time, such as 30s or 5m.", transform: DurationArgument.parse)
   var duration: DurationArgument?
@@ -46,9 +54,11 @@ struct Trace: ParsableCommand {
   }
 
   func run() throws {
-    let signals = try EndSignals.block()
+    let signals = try Signals.block()
     var settings = filters.settings
     settings.hooks = hooks ?? .auto
+    settings.minAgeNanoseconds = minAge.nanoseconds
+    if !state.isEmpty { settings.states = Set(state) }
     let tracer: Tracer
     do {
       tracer = try Tracer(settings, version: version)
@@ -67,7 +77,7 @@ struct Trace: ParsableCommand {
       tracer: tracer, signals: signals.descriptor, duration: duration?.nanoseconds, limit: count,
       printer: Printer(
         json: json, colour: !noColor && Printer.isColourWelcome,
-        output: StandardOutput(interruptedBy: signals.descriptor)))
+        output: .standard(interruptedBy: signals.descriptor)))
     try run.run()
   }
 

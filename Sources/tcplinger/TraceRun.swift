@@ -3,12 +3,6 @@ import Glibc
 import System
 import Tracing
 
-extension Host {
-  fileprivate static var now: WallTime {
-    BootClock(offsetNanoseconds: bootClockOffsetNanoseconds).wallTime(ofBoot: bootNanoseconds)
-  }
-}
-
 /// One trace from its start event to its summary: waits for events, signals and the end of its time.
 struct TraceRun: ~Copyable {
   private let tracer: Tracer

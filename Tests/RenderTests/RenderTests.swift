@@ -150,7 +150,7 @@ private let timeWait = Origin.State.timeWait(cause: .close, enteredFrom: .finWai
     let closeWait = Origin.CloseWait(
       reason: .eofRead, age: Age(nanoseconds: 5_000_000_000), unreadBytes: 0,
       holders: [Holder(process: other, descriptor: 9), Holder(process: nginx, descriptor: 211)])
-    #expect(text(origin(.closeWait(closeWait))).contains("held 5s    eof_read, fd 211, also worker[9] fd 9\n"))
+    #expect(text(origin(.closeWait(closeWait))).contains("held 5s    eof_read, fd 211, also held by worker[9] fd 9\n"))
   }
 
   @Test func `is aligned alike with colour and without`() {

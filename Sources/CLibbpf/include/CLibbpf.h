@@ -53,6 +53,8 @@ void clb_link_free(struct clb_link *link);
 int clb_map_resize(struct clb_object *object, const char *map, uint32_t max_entries, bool preallocated);
 int clb_map_put(struct clb_object *object, const char *map, const void *key, size_t key_size, const void *value,
 		size_t value_size);
+/* The value of a key must have no more than 8 bytes. */
+bool clb_map_has(struct clb_object *object, const char *map, const void *key, size_t key_size);
 
 /* A descriptor that is read to its end; over the elements of a map if one is named. */
 int clb_iterator_open(struct clb_object *object, const char *program, const char *map, int *descriptor);

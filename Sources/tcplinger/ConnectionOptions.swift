@@ -2,7 +2,8 @@ import ArgumentParser
 import Events
 import Tracing
 
-struct FilterOptions: ParsableArguments {
+/// Which connections are meant: the same for every command.
+struct ConnectionOptions: ParsableArguments {
   @Option(name: .shortAndLong, help: "Only this process; repeat for more.")
   var pid: [UInt32] = []
 
@@ -24,9 +25,6 @@ struct FilterOptions: ParsableArguments {
   @Flag(name: [.customShort("6"), .customLong("ipv6")], help: "Only IPv6.")
   var ipv6 = false
 
-  @Option(help: "Only this state: time_wait, close_wait or fin_wait2; repeat for more.")
-  var state: [OriginFilter.State] = []
-
   @Option(help: "Only connections in which this host is the client, or the server.")
   var role: RoleArgument?
 
@@ -36,11 +34,6 @@ struct FilterOptions: ParsableArguments {
       valueName: "path|pid|id"),
     transform: NamespaceArgument.parse)
   var netns: NamespaceArgument?
-
-  @Option(
-    help: "How long a CLOSE_WAIT or FIN_WAIT2 lasts before it is shown; 0 shows each. (default: 1s)",
-    transform: DurationArgument.parse)
-  var minAge = DurationArgument(nanoseconds: 1_000_000_000)
 
   func validate() throws {
     if ipv4 && ipv6 { throw ValidationError("-4 and -6 together leave nothing; give one or none") }
@@ -60,8 +53,6 @@ struct FilterOptions: ParsableArguments {
     settings.peerPorts = peerPort
     settings.family = ipv4 ? .ipv4 : ipv6 ? .ipv6 : nil
     settings.netns = netns?.inode
-    if !state.isEmpty { settings.states = Set(state) }
-    settings.minAgeNanoseconds = minAge.nanoseconds
     return settings
   }
 }

@@ -1,0 +1,31 @@
+import Glibc
+
+/// How many descriptors a process has open, and how many it may have.
+public struct Descriptors: Equatable, Sendable {
+  public var open: Int
+  /// The soft limit; nil: unlimited.
+  public var limit: Int?
+
+  /// nil if the process is gone, or its /proc may not be read.
+  public init?(pid: UInt32) {
+    guard let open = Self.count(pid), let limits = try? File.text("/proc/\(pid)/limits") else { return nil }
+    self.open = open
+    limit = limits.split(separator: "\n").first { $0.hasPrefix("Max open files") }
+      .flatMap { $0.dropFirst("Max open files".count).split(separator: " ").first }.flatMap { Int($0) }
+  }
+
+  private static func count(_ pid: UInt32) -> Int? {
+    let path = "/proc/\(pid)/fd"
+    // v6.2, f1f1f2569901: the size of the folder is the count. Before it is 0, and the names are counted.
+    var facts = stat()
+    guard stat(path, &facts) == 0 else { return nil }
+    if facts.st_size > 0 { return Int(facts.st_size) }
+    guard let folder = opendir(path) else { return nil }
+    defer { closedir(folder) }
+    var count = 0
+    while let entry = readdir(folder) {
+      if entry.pointee.d_name.0 != UInt8(ascii: ".") { count += 1 }
+    }
+    return count
+  }
+}
