@@ -114,8 +114,7 @@ static __always_inline struct memory *remember(struct sock *sk)
 	struct memory *memory;
 
 	if (settings.sockets_in_storage) {
-		memory = bpf_sk_storage_get(&socket_storage, (void *)sk, NULL,
-					    BPF_SK_STORAGE_GET_F_CREATE);
+		memory = bpf_sk_storage_get(&socket_storage, (void *)sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	} else {
 		struct memory nothing = {};
 		__u64 key = (__u64)sk;

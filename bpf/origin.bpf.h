@@ -80,12 +80,12 @@ static __always_inline bool is_wanted(struct sock *sk, struct tcp_sock *tcp)
 	return true;
 }
 
-#define copy_ipv6(to, sk, field)                                                                   \
-	do {                                                                                       \
-		(to)[0] = READ(sk, __sk_common.field.in6_u.u6_addr32[0]);                          \
-		(to)[1] = READ(sk, __sk_common.field.in6_u.u6_addr32[1]);                          \
-		(to)[2] = READ(sk, __sk_common.field.in6_u.u6_addr32[2]);                          \
-		(to)[3] = READ(sk, __sk_common.field.in6_u.u6_addr32[3]);                          \
+#define copy_ipv6(to, sk, field)                                          \
+	do {                                                              \
+		(to)[0] = READ(sk, __sk_common.field.in6_u.u6_addr32[0]); \
+		(to)[1] = READ(sk, __sk_common.field.in6_u.u6_addr32[1]); \
+		(to)[2] = READ(sk, __sk_common.field.in6_u.u6_addr32[2]); \
+		(to)[3] = READ(sk, __sk_common.field.in6_u.u6_addr32[3]); \
 	} while (0)
 
 static __always_inline void copy_addresses(struct wire_origin *origin, struct sock *sk)
@@ -108,7 +108,8 @@ static __always_inline void copy_addresses(struct wire_origin *origin, struct so
  * Payload only, each byte once. The kernel counts retransmissions into bytes_sent, and the peer's FIN
  * into bytes_received.
  */
-static __always_inline void copy_byte_counts(struct wire_origin *origin, struct tcp_sock *tcp, bool fin_received)
+static __always_inline void copy_byte_counts(struct wire_origin *origin, struct tcp_sock *tcp,
+					     bool fin_received)
 {
 	__u64 received = READ(tcp, bytes_received);
 
@@ -120,7 +121,8 @@ static __always_inline void copy_byte_counts(struct wire_origin *origin, struct 
  * What keeps the socket in CLOSE_WAIT. rcv_nxt counts the peer's FIN as one byte, so with everything
  * but the FIN read copied_seq is one behind.
  */
-static __always_inline void explain_close_wait(struct wire_origin *origin, struct sock *sk, struct tcp_sock *tcp)
+static __always_inline void explain_close_wait(struct wire_origin *origin, struct sock *sk,
+					       struct tcp_sock *tcp)
 {
 	__u32 unread = READ(tcp, rcv_nxt) - READ(tcp, copied_seq);
 

@@ -6,13 +6,11 @@
 #define SOCKETS_ARE_ADDRESSES
 #include "origin.bpf.h"
 
-
 static __always_inline bool is_tcp(struct sock *sk)
 {
 	__u16 family = BPF_CORE_READ(sk, sk_family);
 
-	return (family == AF_INET || family == AF_INET6) &&
-	       BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP;
+	return (family == AF_INET || family == AF_INET6) && BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP;
 }
 
 /* The TCP socket behind an open file, or NULL. */
@@ -138,7 +136,8 @@ int seed_from_table(struct bpf_iter__tcp *context)
 		return 0;
 	sk = (void *)bpf_skc_to_tcp_sock((void *)common);
 	if (sk) {
-		if (BPF_CORE_READ(sk, sk_socket) || BPF_CORE_READ(sk, sk_state) == TCP_LISTEN || !is_wanted(sk, as_tcp(sk)))
+		if (BPF_CORE_READ(sk, sk_socket) || BPF_CORE_READ(sk, sk_state) == TCP_LISTEN ||
+		    !is_wanted(sk, as_tcp(sk)))
 			return 0;
 		if (recall(sk))
 			return 0;
@@ -177,7 +176,8 @@ int mark_due(struct bpf_iter__bpf_map_elem *context)
 
 	if (!context->key || !origin)
 		return 0;
-	if ((origin->reported && !current_round.everything) || now - origin->since_ns < current_round.min_age_ns)
+	if ((origin->reported && !current_round.everything) ||
+	    now - origin->since_ns < current_round.min_age_ns)
 		return 0;
 	origin->reported = current_round.number;
 	__atomic_fetch_add(&current_round.due, 1, __ATOMIC_RELAXED);

@@ -184,13 +184,16 @@ static __always_inline void on_state(struct sock *sk, int from, int to)
 	struct tcp_sock *tcp;
 
 	/* Half of all changes are nothing to remember: they end here. */
-	if (from != TCP_CLOSE_WAIT &&
-	    (to == TCP_SYN_RECV || to == TCP_LISTEN || to == TCP_LAST_ACK || to == TCP_CLOSING ||
-	     (to == TCP_ESTABLISHED && from != TCP_SYN_RECV)))
+	if (from != TCP_CLOSE_WAIT && (to == TCP_SYN_RECV || to == TCP_LISTEN || to == TCP_LAST_ACK ||
+				       to == TCP_CLOSING || (to == TCP_ESTABLISHED && from != TCP_SYN_RECV)))
 		return;
 	tcp = (struct tcp_sock *)bpf_skc_to_tcp_sock(sk);
-	if (!tcp || !is_wanted(sk, tcp))
+	if (!tcp || !is_wanted(sk, tcp)) {
+		/* Before its local port was chosen it may have been wanted. */
+		if (to == TCP_CLOSE)
+			forget(sk);
 		return;
+	}
 	if (from == TCP_CLOSE_WAIT)
 		on_close_wait_left(sk, tcp);
 	switch (to) {

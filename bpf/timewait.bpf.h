@@ -12,14 +12,15 @@
 /* Chains are short, and a new small socket stands at the head of its chain. */
 #define MAX_CHAIN 16
 
-
 static __always_inline bool is_small_socket_of(struct sock_common *small, struct sock *sk, struct tcp_sock *tcp)
 {
 	struct sock_common *full = &sk->__sk_common;
 
-	if (BPF_CORE_READ(small, skc_hash) != full->skc_hash || BPF_CORE_READ(small, skc_state) != TCP_TIME_WAIT ||
+	if (BPF_CORE_READ(small, skc_hash) != full->skc_hash ||
+	    BPF_CORE_READ(small, skc_state) != TCP_TIME_WAIT ||
 	    BPF_CORE_READ(small, skc_dport) != full->skc_dport ||
-	    BPF_CORE_READ((struct inet_timewait_sock *)small, tw_sport) != tcp->inet_conn.icsk_inet.inet_sport ||
+	    BPF_CORE_READ((struct inet_timewait_sock *)small, tw_sport) !=
+		    tcp->inet_conn.icsk_inet.inet_sport ||
 	    BPF_CORE_READ(small, skc_daddr) != full->skc_daddr ||
 	    BPF_CORE_READ(small, skc_rcv_saddr) != full->skc_rcv_saddr ||
 	    BPF_CORE_READ(small, skc_net.net) != full->skc_net.net)

@@ -67,10 +67,10 @@ struct wire_origin {
 	struct wire_process closer;
 	__u64 socket; /* names the connection while the tracer runs; a kernel address, never shown */
 	__u64 time_ns;
-	__u64 opened_ns; /* connect() was called, or the handshake of a passive open ended */
-	__u64 since_ns;	 /* the reported state began, or the first FIN was sent */
-	__u64 bytes_sent;     /* payload, each byte once */
-	__u64 bytes_received; /* payload */
+	__u64 opened_ns;	/* connect() was called, or the handshake of a passive open ended */
+	__u64 since_ns;		/* the reported state began, or the first FIN was sent */
+	__u64 bytes_sent;	/* payload, each byte once */
+	__u64 bytes_received;	/* payload */
 	__u8 local_address[16]; /* IPv4: the first four bytes */
 	__u8 peer_address[16];
 	__u32 netns; /* inode number of the network namespace */
@@ -104,32 +104,32 @@ struct wire_holder {
 /* The rounds in which the frontend asks for what has waited too long. */
 struct wire_round {
 	__u64 min_age_ns; /* set by the frontend */
-	__u32 number; /* 1 to 255, then from 1 again; set by the frontend */
-	__u32 due;    /* sockets that this round marked; counted by the kernel */
+	__u32 number;	  /* 1 to 255, then from 1 again; set by the frontend */
+	__u32 due;	  /* sockets that this round marked; counted by the kernel */
 	__u32 everything; /* sockets of earlier rounds as well; set by the frontend */
 	__u32 padding;
 };
 
 /* Why something could not be kept. Written by the kernel, only ever grows. */
 struct wire_losses {
-	__u64 ring_full;	 /* a record found no room in the ring buffer */
-	__u64 memory_full;	 /* no memory for a socket's opener and closer */
-	__u64 waiting_full;	 /* the map of sockets in CLOSE_WAIT and FIN_WAIT2 was full */
-	__u64 handed_over_full;	 /* the map of small sockets in FIN_WAIT2 was full */
-	__u64 targets_full;	 /* a process that a target started could not be added */
-	__u64 rescued;		 /* no loss: a change of state that only the understudy saw */
+	__u64 ring_full;	/* a record found no room in the ring buffer */
+	__u64 memory_full;	/* no memory for a socket's opener and closer */
+	__u64 waiting_full;	/* the map of sockets in CLOSE_WAIT and FIN_WAIT2 was full */
+	__u64 handed_over_full; /* the map of small sockets in FIN_WAIT2 was full */
+	__u64 targets_full;	/* a process that a target started could not be added */
+	__u64 rescued;		/* no loss: a change of state that only the understudy saw */
 	__u64 handed_over_gone; /* a small socket vanished between two looks: TIME_WAIT or not, unknown */
 };
 
 /* Set once, before the programs are loaded. */
 struct wire_settings {
 	__u64 min_age_ns;
-	__u32 netns; /* 0: all */
-	__u32 wake_bytes; /* the reader is woken when so much waits in the ring */
-	__u8 family;	  /* 4 or 6; 0: both */
+	__u32 netns;		 /* 0: all */
+	__u32 wake_bytes;	 /* the reader is woken when so much waits in the ring */
+	__u8 family;		 /* 4 or 6; 0: both */
 	__u8 filter_local_ports; /* by target_local_ports */
 	__u8 filter_peer_ports;	 /* by target_peer_ports */
-	__u8 filter_pids; /* by the map target_pids */
+	__u8 filter_pids;	 /* by the map target_pids */
 	__u8 want_time_wait;
 	__u8 want_close_wait;
 	__u8 want_fin_wait2;

@@ -235,8 +235,8 @@ int clb_map_resize(struct clb_object *object, const char *name, uint32_t max_ent
 	return error ? error : bpf_map__set_map_flags(map, preallocated ? 0 : BPF_F_NO_PREALLOC);
 }
 
-int clb_map_put(struct clb_object *object, const char *name, const void *key, size_t key_size, const void *value,
-		size_t value_size)
+int clb_map_put(struct clb_object *object, const char *name, const void *key, size_t key_size,
+		const void *value, size_t value_size)
 {
 	struct bpf_map *map = map_named(object, name);
 

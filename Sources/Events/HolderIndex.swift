@@ -12,7 +12,11 @@ public struct HolderIndex: Sendable {
 
   /// Call it once all are in, before the first question.
   public mutating func sort() {
-    found.sort { ($0.socket, $0.holder.process.pid, $0.holder.descriptor) < ($1.socket, $1.holder.process.pid, $1.holder.descriptor) }
+    found.sort {
+      ($0.socket, $0.holder.process.pid, $0.holder.descriptor) < (
+        $1.socket, $1.holder.process.pid, $1.holder.descriptor
+      )
+    }
     isSorted = true
   }
 

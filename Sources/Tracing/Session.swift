@@ -83,7 +83,9 @@ final class Session {
     for program in HookPlan.optionalPrograms {
       try object.choose(program, load: chosen.contains(program))
     }
-    if settings.followsChildren { try object.resize(map: "target_pids", maxEntries: 65_536, preallocated: true) }
+    if settings.followsChildren {
+      try object.resize(map: "target_pids", maxEntries: 65_536, preallocated: true)
+    }
     // Where a map must have its memory from the start it is kept small; what does not fit is counted.
     try object.resize(
       map: "socket_hash", maxEntries: plan.usesSocketStorage ? 1 : plan.mapsGrow ? 1_048_576 : 131_072,
@@ -186,7 +188,8 @@ final class Session {
   ///   - everything: what was handed out before as well.
   ///   - ofAnyAge: what has not been there for the minimum age as well.
   func forEachWaiting(
-    everything: Bool = false, ofAnyAge: Bool = false, _ body: (_ record: KernelOrigin, _ holders: [Holder]) -> Void
+    everything: Bool = false, ofAnyAge: Bool = false,
+    _ body: (_ record: KernelOrigin, _ holders: [Holder]) -> Void
   ) throws {
     let due = try markDue(everything: everything, ofAnyAge: ofAnyAge)
     if due > 0 {

@@ -4,15 +4,18 @@ import Testing
 @testable import tcplinger
 
 @Suite struct `A length of time` {
-  @Test(arguments: [
-    ("500ms", 500_000_000), ("1s", 1_000_000_000), ("30s", 30_000_000_000), ("5m", 300_000_000_000),
-    ("2h", 7_200_000_000_000), ("10", 10_000_000_000), ("0", 0), ("0s", 0),
-  ] as [(String, UInt64)])
+  @Test(
+    arguments: [
+      ("500ms", 500_000_000), ("1s", 1_000_000_000), ("30s", 30_000_000_000), ("5m", 300_000_000_000),
+      ("2h", 7_200_000_000_000), ("10", 10_000_000_000), ("0", 0), ("0s", 0),
+    ] as [(String, UInt64)])
   func `is a number and a unit`(text: String, nanoseconds: UInt64) {
     #expect(DurationArgument(argument: text)?.nanoseconds == nanoseconds)
   }
 
-  @Test(arguments: ["", "soon", "s", "ms", "-1s", "+1s", "1.5s", "1 s", "1d", "99999999999999999999s", "9999999h"])
+  @Test(arguments: [
+    "", "soon", "s", "ms", "-1s", "+1s", "1.5s", "1 s", "1d", "99999999999999999999s", "9999999h",
+  ])
   func `is nothing else`(text: String) {
     #expect(DurationArgument(argument: text) == nil)
   }

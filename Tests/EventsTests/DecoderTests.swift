@@ -45,14 +45,16 @@ enum Records {
     #expect(origin.kind == .timeWait)
     #expect(origin.opener?.pid == 4123)
     #expect(origin.openerSource == .connect)
-    #expect(origin.closer == Process(pid: 4123, tid: 4125, comm: Comm("nginx"), startedNanoseconds: 10_000_000_000))
+    #expect(
+      origin.closer == Process(pid: 4123, tid: 4125, comm: Comm("nginx"), startedNanoseconds: 10_000_000_000))
     #expect(origin.cause == .close)
     #expect(origin.enteredFrom == .finWait2)
     #expect(origin.role == .client)
     #expect(
       origin.connection
         == Connection(
-          family: .ipv4, netns: 4_026_531_833, local: Endpoint(address: Address(ipv4: 10, 0, 0, 1), port: 51234),
+          family: .ipv4, netns: 4_026_531_833,
+          local: Endpoint(address: Address(ipv4: 10, 0, 0, 1), port: 51234),
           peer: Endpoint(address: Address(ipv4: 10, 0, 0, 5), port: 8080)))
     #expect(origin.acceptQueue == AcceptQueue(length: 50, limit: 128))
     #expect(origin.bytesSent == 120)

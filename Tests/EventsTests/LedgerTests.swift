@@ -7,7 +7,9 @@ private let nginx = Process(pid: 7, tid: 7, comm: Comm("nginx"), startedNanoseco
 private let worker = Process(pid: 9, tid: 10, comm: Comm("worker"), startedNanoseconds: 2)
 
 /// A client's record at 10 s, opened at 9 s, with the state since 8 s; the rest is set by the test.
-private func record(_ kind: KernelOrigin.Kind, _ change: (inout KernelOrigin) -> Void = { _ in }) throws -> KernelOrigin {
+private func record(_ kind: KernelOrigin.Kind, _ change: (inout KernelOrigin) -> Void = { _ in }) throws
+  -> KernelOrigin
+{
   var record = try Records.decode(Records.timeWait)
   record.kind = kind
   record.opener = nginx
@@ -47,7 +49,8 @@ private final class AskedLedger {
   @Test func `falls back to the opener, and says how that is known`() throws {
     let ledger = AskedLedger()
     let cases: [(KernelOrigin.Source, Attribution)] = [
-      (.connect, .traced), (.accept, .traced), (.firstRead, .traced), (.openFile, .seeded), (.listener, .listener),
+      (.connect, .traced), (.accept, .traced), (.firstRead, .traced), (.openFile, .seeded),
+      (.listener, .listener),
     ]
     for (source, attribution) in cases {
       let origin = try #require(
@@ -212,10 +215,11 @@ private final class AskedLedger {
 }
 
 @Suite struct `A set of ports` {
-  @Test(arguments: [
-    ("80", [80], [79, 81]), ("80,443", [80, 443], [81]), ("8000-8002", [8000, 8001, 8002], [7999, 8003]),
-    ("1-65535", [1, 65535], [0]), ("22,8000-8001,22", [22, 8000, 8001], [23]),
-  ] as [(String, [UInt16], [UInt16])])
+  @Test(
+    arguments: [
+      ("80", [80], [79, 81]), ("80,443", [80, 443], [81]), ("8000-8002", [8000, 8001, 8002], [7999, 8003]),
+      ("1-65535", [1, 65535], [0]), ("22,8000-8001,22", [22, 8000, 8001], [23]),
+    ] as [(String, [UInt16], [UInt16])])
   func `has what its text says`(text: String, inside: [UInt16], outside: [UInt16]) throws {
     let ports = try PortSet(parsing: text)
     #expect(inside.allSatisfy(ports.contains))

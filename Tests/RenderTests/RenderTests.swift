@@ -80,16 +80,17 @@ private let timeWait = Origin.State.timeWait(cause: .close, enteredFrom: .finWai
     #expect(json(.origin(mapped)).contains("\"family\":\"ipv4\",\"mapped\":true,"))
   }
 
-  @Test(arguments: [
-    ([0x61, 0x22, 0x5c, 0x62], #""a\"\\b""#),  // quote and backslash
-    ([0x1b, 0x5b, 0x33, 0x31, 0x6d], #""\u001b[31m""#),  // an escape sequence
-    ([0x0a, 0x00], #""\u000a""#),  // a line feed
-    ([0xff, 0x61], "\"\u{FFFD}a\""),  // no UTF-8
-    ([0xe2, 0x82], "\"\u{FFFD}\u{FFFD}\""),  // UTF-8 cut short
-    ([0xc2, 0x9b], #""\u009b""#),  // a control character of C1
-    ([0xc3, 0xa9], "\"é\""),
-    ([0xe2, 0x80, 0xae], #""\u202e""#),  // turns the direction of the line
-  ] as [([UInt8], String)])
+  @Test(
+    arguments: [
+      ([0x61, 0x22, 0x5c, 0x62], #""a\"\\b""#),  // quote and backslash
+      ([0x1b, 0x5b, 0x33, 0x31, 0x6d], #""\u001b[31m""#),  // an escape sequence
+      ([0x0a, 0x00], #""\u000a""#),  // a line feed
+      ([0xff, 0x61], "\"\u{FFFD}a\""),  // no UTF-8
+      ([0xe2, 0x82], "\"\u{FFFD}\u{FFFD}\""),  // UTF-8 cut short
+      ([0xc2, 0x9b], #""\u009b""#),  // a control character of C1
+      ([0xc3, 0xa9], "\"é\""),
+      ([0xe2, 0x80, 0xae], #""\u202e""#),  // turns the direction of the line
+    ] as [([UInt8], String)])
   func `of a hostile name is valid and harmless`(bytes: [UInt8], expected: String) {
     var line = LineBuffer()
     line.append(json: Comm(bytes))
@@ -150,7 +151,9 @@ private let timeWait = Origin.State.timeWait(cause: .close, enteredFrom: .finWai
     let closeWait = Origin.CloseWait(
       reason: .eofRead, age: Age(nanoseconds: 5_000_000_000), unreadBytes: 0,
       holders: [Holder(process: other, descriptor: 9), Holder(process: nginx, descriptor: 211)])
-    #expect(text(origin(.closeWait(closeWait))).contains("held 5s    eof_read, fd 211, also held by worker[9] fd 9\n"))
+    #expect(
+      text(origin(.closeWait(closeWait))).contains("held 5s    eof_read, fd 211, also held by worker[9] fd 9\n")
+    )
   }
 
   @Test func `is aligned alike with colour and without`() {
@@ -164,21 +167,24 @@ private let timeWait = Origin.State.timeWait(cause: .close, enteredFrom: .finWai
     #expect(text(origin(timeWait), repetitions: 40).hasSuffix("close ×40\n"))
   }
 
-  @Test(arguments: [
-    ([0x1b, 0x5b, 0x32, 0x4a], #"\x1b[2J"#), ([0x5c], #"\\"#), ([0xff], #"\xff"#), ([0xc2, 0x9b], #"\u{9b}"#),
-    ([0x7f], #"\x7f"#), ([0xc3, 0xa9], "é"),
-  ] as [([UInt8], String)])
+  @Test(
+    arguments: [
+      ([0x1b, 0x5b, 0x32, 0x4a], #"\x1b[2J"#), ([0x5c], #"\\"#), ([0xff], #"\xff"#),
+      ([0xc2, 0x9b], #"\u{9b}"#),
+      ([0x7f], #"\x7f"#), ([0xc3, 0xa9], "é"),
+    ] as [([UInt8], String)])
   func `of a hostile name cannot steer the terminal`(bytes: [UInt8], expected: String) {
     var line = LineBuffer()
     line.append(escaping: Comm(bytes))
     #expect(String(decoding: line.bytes, as: UTF8.self) == expected)
   }
 
-  @Test(arguments: [
-    (0, "0us"), (999, "0.9us"), (1500, "1.5us"), (25_000, "25us"), (3_142_000, "3.1ms"), (50_000_000, "50ms"),
-    (1_000_000_000, "1s"), (1_250_000_000, "1.2s"), (59_999_000_000, "59s"), (65_000_000_000, "1m05s"),
-    (3_900_000_000_000, "1h05m"), (90_000_000_000_000, "25h00m"),
-  ] as [(UInt64, String)])
+  @Test(
+    arguments: [
+      (0, "0us"), (999, "0.9us"), (1500, "1.5us"), (25_000, "25us"), (3_142_000, "3.1ms"), (50_000_000, "50ms"),
+      (1_000_000_000, "1s"), (1_250_000_000, "1.2s"), (59_999_000_000, "59s"), (65_000_000_000, "1m05s"),
+      (3_900_000_000_000, "1h05m"), (90_000_000_000_000, "25h00m"),
+    ] as [(UInt64, String)])
   func `of a span of time is short`(nanoseconds: UInt64, expected: String) {
     var line = LineBuffer()
     line.append(span: nanoseconds)
