@@ -7,6 +7,8 @@ let swiftSettings: [SwiftSetting] = [
   .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+let strictC: [CSetting] = [.treatAllWarnings(as: .error), .enableWarning("all"), .enableWarning("extra")]
+
 func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
 }
@@ -50,10 +52,16 @@ let package = Package(
     tests("SystemTests", ["System"]),
     tests("CommandTests", ["tcplinger"]),
 
+    // What the tests on real sockets are made of, and the program that plays the processes.
+    .target(name: "Stage", path: "Tests/Stage", swiftSettings: swiftSettings),
+    tests("KernelTests", ["Stage", "tcplinger-player", "tcplinger-workload"]),
+    tests("EndToEndTests", ["Stage", "tcplinger-player"]),
+    .executableTarget(name: "tcplinger-player", path: "Tests/Player", cSettings: strictC),
+
     // Makes the trouble that the tool names: for the demonstration, the tests and the benchmark.
     .executableTarget(
       name: "tcplinger-workload", path: "Sources/workload",
-      cSettings: [.treatAllWarnings(as: .error), .enableWarning("all"), .enableWarning("extra")]),
+      cSettings: strictC),
   ],
   cLanguageStandard: .c11
 )

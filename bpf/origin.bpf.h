@@ -57,11 +57,9 @@ static __always_inline bool has_port(const volatile __u8 *bitmap, __u16 port)
 	return bitmap[port >> 3] & (1 << (port & 7));
 }
 
-/* Does the connection pass the filters? While it is being opened its local port may not be chosen. */
-static __always_inline bool is_wanted(struct sock *sk, struct tcp_sock *tcp)
+/* Does a connection pass the filters? While it is being opened its local port may not be chosen: 0. */
+static __always_inline bool passes(struct sock *sk, __u16 local_port)
 {
-	__u16 port;
-
 	if (settings.netns && netns_of(sk) != settings.netns)
 		return false;
 	if (settings.family) {
@@ -72,12 +70,12 @@ static __always_inline bool is_wanted(struct sock *sk, struct tcp_sock *tcp)
 	}
 	if (settings.filter_peer_ports && !has_port(target_peer_ports, peer_port_of(sk)))
 		return false;
-	if (settings.filter_local_ports) {
-		port = local_port_of(tcp);
-		if (port && !has_port(target_local_ports, port))
-			return false;
-	}
-	return true;
+	return !settings.filter_local_ports || !local_port || has_port(target_local_ports, local_port);
+}
+
+static __always_inline bool is_wanted(struct sock *sk, struct tcp_sock *tcp)
+{
+	return passes(sk, settings.filter_local_ports ? local_port_of(tcp) : 0);
 }
 
 #define copy_ipv6(to, sk, field)                                          \

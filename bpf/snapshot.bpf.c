@@ -152,12 +152,14 @@ int seed_from_table(struct bpf_iter__tcp *context)
 	if (!small || BPF_CORE_READ(small, tw_substate) != TCP_FIN_WAIT2)
 		return 0;
 	sk = (struct sock *)small;
+	origin.local_port = bpf_ntohs(BPF_CORE_READ(small, tw_sport));
+	if (!passes(sk, origin.local_port))
+		return 0;
 	origin.kind = WIRE_FIN_WAIT2;
 	origin.socket = (__u64)small;
 	origin.time_ns = bpf_ktime_get_boot_ns();
 	origin.since_ns = small_socket_since_ns(small);
 	origin.netns = netns_of(sk);
-	origin.local_port = bpf_ntohs(BPF_CORE_READ(small, tw_sport));
 	origin.peer_port = peer_port_of(sk);
 	origin.entered_from = TCP_FIN_WAIT2;
 	origin.approximate_since = 1;

@@ -241,6 +241,11 @@ static struct {
 	struct call interrupted;
 } __attribute__((aligned(64))) calls[MAX_PROCESSORS]; /* a cache line each */
 
+static __always_inline bool is_call(struct call *call, struct sock *sk, int from, int to)
+{
+	return call->socket == (__u64)sk && call->from == from && call->to == to;
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(handle_state, struct sock *sk, int from, int to)
 {
@@ -261,10 +266,13 @@ int BPF_PROG(handle_missed_state, struct sock *sk, int from, int to)
 	__u32 processor = bpf_get_smp_processor_id() & (MAX_PROCESSORS - 1);
 	struct call *call = &calls[processor].current;
 
-	if (call->socket == (__u64)sk && call->from == from && call->to == to) {
+	if (is_call(call, sk, from, to)) {
 		*call = calls[processor].interrupted;
 		return 0;
 	}
+	/* A softirq came between the two, and its understudy was skipped, as this one was running already. */
+	if (is_call(&calls[processor].interrupted, sk, from, to))
+		return 0;
 	__atomic_fetch_add(&losses.rescued, 1, __ATOMIC_RELAXED);
 	if (sk->sk_protocol == IPPROTO_TCP)
 		on_state(sk, from, to);

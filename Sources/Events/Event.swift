@@ -103,7 +103,6 @@ public struct Opener: Sendable, Equatable {
   public enum Evidence: String, Sendable {
     case connect, accept
     case firstRead = "first_read"
-    case openFile = "open_file"
   }
 
   public var process: Process

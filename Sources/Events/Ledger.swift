@@ -90,8 +90,8 @@ extension Origin {
       case .connect: .connect
       case .accept: .accept
       case .firstRead: .firstRead
-      case .openFile: .openFile
-      case .none, .close, .listener: nil
+      // Who had it open when the tracer started need not be who opened it.
+      case .openFile, .none, .close, .listener: nil
       }
     var opener: Opener?
     if let process = record.opener, let evidence { opener = Opener(process: process, evidence: evidence) }

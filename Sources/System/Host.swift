@@ -31,6 +31,9 @@ public enum Host {
   /// CLOCK_BOOTTIME: what the kernel stamps records with.
   public static var bootNanoseconds: UInt64 { UInt64(nanoseconds(of: CLOCK_BOOTTIME)) }
 
+  /// What the calling thread has used of a processor.
+  public static var threadCPUNanoseconds: UInt64 { UInt64(nanoseconds(of: CLOCK_THREAD_CPUTIME_ID)) }
+
   /// Seconds that the local time of day is ahead of UTC, now.
   public static var utcOffsetSeconds: Int {
     var seconds = time(nil)

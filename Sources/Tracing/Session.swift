@@ -14,6 +14,7 @@ final class Session {
   private var clock: BootClock
   private var told: [Loss.Place: UInt64] = [:]
   private var nextRound: UInt64 = 0
+  private var nextWalk: UInt64 = 0
   private var batch: [Event] = []
 
   /// Owns links, which are no values that an array can hold.
@@ -119,7 +120,6 @@ final class Session {
   /// Reads until `isStopping`, then once more, so that nothing that happened before is left out.
   func run(into queue: EventQueue, isStopping: () -> Bool) throws {
     let ring = try RingBuffer.open("events", of: object)
-    try seed()
     // Iterators are made anew for each round, which takes this one; namespaces are not entered any more.
     try Capabilities.keep(.bpf)
     while !isStopping() {
@@ -127,7 +127,7 @@ final class Session {
       try read(ring)
       queue.push(takeBatch())
     }
-    nextRound = 0
+    (nextRound, nextWalk) = (0, 0)
     try read(ring)
     // What the followed processes leave behind is theirs, however young it is.
     if settings.followsChildren {
@@ -144,15 +144,22 @@ final class Session {
   private func read(_ ring: borrowing RingBuffer) throws {
     clock.offsetNanoseconds = Host.bootClockOffsetNanoseconds
     try ring.consume { enter(decode($0)) }
-    let started = Host.bootNanoseconds
-    guard started >= nextRound else { return }
-    try forEachWaiting { record, holders in enter(record, holders: holders) }
+    let now = Host.bootNanoseconds
+    guard now >= nextRound else { return }
+    nextRound = now + settings.roundNanoseconds
+    if now >= nextWalk {
+      let cpuTime = Host.threadCPUNanoseconds
+      try forEachWaiting { record, holders in enter(record, holders: holders) }
+      // When something is due, this walks every open file of the host: it takes a twentieth of a core at the most.
+      nextWalk = now + min(20 * (Host.threadCPUNanoseconds - cpuTime), Self.longestPause)
+    }
+    try settleHandedOver { enter($0) }
     try ring.consume { enter(decode($0)) }
     noteLosses()
-    // A round walks every open file of the host when something is due: it never takes more than a twentieth.
-    let duration = Host.bootNanoseconds - started
-    nextRound = started + max(settings.roundNanoseconds, 20 * duration)
   }
+
+  /// However large the host: who waits is not told later than this.
+  private static let longestPause: UInt64 = 5_000_000_000
 
   private func enter(_ record: KernelOrigin?, holders: [Holder] = []) {
     guard let record else { return }
@@ -182,7 +189,6 @@ final class Session {
   }
 
   /// What has been in CLOSE_WAIT or FIN_WAIT2 for the minimum age: marked, its holders found, then handed out.
-  /// Small sockets whose fate no hook tells are settled on the way; what is found of them comes through the ring.
   ///
   /// - Parameters:
   ///   - everything: what was handed out before as well.
@@ -206,8 +212,12 @@ final class Session {
         body(origin, holders.holders(of: origin.socket))
       }
     }
+  }
+
+  /// Small sockets: those in TIME_WAIT come through the ring, those that stay in FIN_WAIT2 are handed out.
+  private func settleHandedOver(_ body: (KernelOrigin) -> Void) throws {
     try object.iterate("settle_handed_over", over: "handed_over", recordSize: KernelOrigin.size) { record in
-      if let origin = decode(record) { body(origin, []) }
+      if let origin = decode(record) { body(origin) }
     }
   }
 
@@ -218,6 +228,7 @@ final class Session {
     try forEachWaiting(everything: true) { record, holders in
       all.enter(record, holders: holders, clock: clock, body)
     }
+    try settleHandedOver { all.enter($0, clock: clock, body) }
   }
 
   private func markDue(everything: Bool, ofAnyAge: Bool) throws -> UInt32 {

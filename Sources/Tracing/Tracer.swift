@@ -29,11 +29,13 @@ public final class Tracer {
     }
   }
 
-  /// Loads and attaches the programs; when it returns, what happens is seen.
+  /// Loads and attaches the programs and reads what is open; when it returns, what happens is seen.
   ///
   /// - Throws: `TracingError` where this machine or its privileges do not allow it.
   public init(_ settings: TraceSettings, version: String) throws {
     let session = try Session.start(settings)
+    // Before anybody is told that tracing has begun: what was there is known then, too.
+    try session.seed()
     startEvent = session.startEvent(version: version)
     work = Work(session)
     queue = work.queue

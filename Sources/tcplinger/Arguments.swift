@@ -55,11 +55,12 @@ extension PortSet {
 struct NamespaceArgument: Equatable, Sendable {
   var inode: UInt32
 
-  /// Inode numbers of namespaces begin here. Source: include/linux/proc_ns.h, PROC_DYNAMIC_FIRST.
-  private static let firstInode: UInt32 = 0xf000_0000
+  /// Inode numbers of namespaces begin here, those of the initial ones just below the rest.
+  /// Source: include/linux/proc_ns.h, PROC_DYNAMIC_FIRST.
+  private static let firstInode: UInt32 = 0xf000_0000 - 16
 
   static func parse(_ text: String) throws -> NamespaceArgument {
-    if let number = UInt32(text), number >= firstInode - 16 { return NamespaceArgument(inode: number) }
+    if let number = UInt32(text), number >= firstInode { return NamespaceArgument(inode: number) }
     let path = UInt32(text) == nil ? text : "/proc/\(text)/ns/net"
     do {
       return NamespaceArgument(inode: try NetworkNamespace(path: path).inode)

@@ -52,6 +52,9 @@ struct Output: ~Copyable {
     }
   }
 
+  /// How long a reader who reads nothing is waited for once the user wants to leave.
+  private static let graceMilliseconds: Int32 = 2000
+
   private func waitUntilWritable() throws(OutputEnd) {
     var waits = [
       pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0),
@@ -61,7 +64,7 @@ struct Output: ~Copyable {
       let ready = poll(&waits, 2, -1)
       if ready < 0 && errno == EINTR { continue }
       if waits[0].revents != 0 { return }
-      if waits[1].revents != 0 { throw .interrupted }
+      if waits[1].revents != 0 && poll(&waits, 1, Self.graceMilliseconds) == 0 { throw .interrupted }
     }
   }
 }

@@ -1,0 +1,66 @@
+import FoundationEssentials
+import Stage
+import Testing
+
+extension KernelTests {
+  @Suite struct BurstTests {
+    private struct Account: Decodable {
+      var client_pid: Int32
+      var server_pid: Int32
+      var port: Int
+    }
+
+    @Test("20,000 connections at full speed: each is one event, of the right process", arguments: Role.allCases)
+    func burst(role: Role) throws {
+      let connections = 20_000
+      let home = try Player("home")
+      try home.enterNewNetworkNamespace()
+      try home.setSysctl("net/ipv4/tcp_max_tw_buckets", 2 * connections)
+      let tracer = try Tracer("--min-age", "60s")
+      let workload = try Child(
+        Programs.system("nsenter", package: "util-linux"),
+        [
+          "--net=/proc/\(home.pid)/ns/net", Programs.workload, "short", "--connections",
+          "\(connections)", "--closer", role.rawValue,
+        ])
+
+      #expect(try tracer.follow(workload) == .status(0))
+      let line = try #require(workload.output.lines.first)
+      let account = try JSONDecoder().decode(Account.self, from: Data(line.utf8))
+      let closer = role == .client ? account.client_pid : account.server_pid
+      var count = 0
+      _ = try tracer.wait("\(connections) time_wait events") { event in
+        if event.event == "time_wait", event.netns == home.networkNamespace { count += 1 }
+        return count == connections
+      }
+      let summary = try tracer.stop()
+
+      let events = tracer.events.filter { $0.event == "time_wait" && $0.netns == home.networkNamespace }
+      #expect(events.count == connections)
+      let isRight = { (event: TracedEvent) in
+        event.process?.pid == closer && event.role == role.rawValue && event.attribution == "traced"
+          && event.cause == "close" && event.lifetimeMilliseconds != nil
+          && (role == .client ? event.peer : event.local)?.port == account.port
+      }
+      let wrong = events.filter { !isRight($0) }
+      #expect(wrong.isEmpty, "\(wrong.count), the first: \(String(describing: wrong.first))")
+      #expect(toldTwice(events) == 0)
+      #expect(summary.account(of: closer)?.timeWait == connections)
+      #expect(summary.lost == 0)
+    }
+
+    /// Ports are used again, but no two connections with the same ends were opened at the same time.
+    private func toldTwice(_ events: [TracedEvent]) -> Int {
+      var openings: [[Endpoint?]: [Double]] = [:]
+      for event in events {
+        guard let time = event.time.flatMap(WallClock.seconds), let life = event.lifetimeMilliseconds
+        else { continue }
+        openings[[event.local, event.peer], default: []].append(time - life / 1000)
+      }
+      return openings.values.map { times in
+        let sorted = times.sorted()
+        return zip(sorted, sorted.dropFirst()).filter { $1 - $0 < 10e-6 }.count
+      }.reduce(0, +)
+    }
+  }
+}

@@ -1,0 +1,90 @@
+import Stage
+import Testing
+
+extension KernelTests {
+  /// Ends that leave nothing behind: the kernel's own table is asked too.
+  @Suite struct ResetTests {
+    enum Reset: String, CaseIterable, CustomTestStringConvertible {
+      case lingerZero = "SO_LINGER 0"
+      case unreadData = "data unread at close()"
+      case peerInFinWait2 = "a reset in FIN_WAIT2"
+      case peerInSmallSocket = "a reset to the small socket"
+      case dataAfterClose = "data after close()"
+      case unreadDataInFinWait2 = "data unread at close() in FIN_WAIT2"
+      case linger2BeforeClose = "TCP_LINGER2 below 0"
+      case linger2InFinWait2 = "TCP_LINGER2 below 0 in FIN_WAIT2"
+
+      var testDescription: String { rawValue }
+
+      func play(_ first: Socket, _ second: Socket) throws {
+        switch self {
+        case .lingerZero:
+          try first.resetOnClose()
+          try first.close()
+        case .unreadData:
+          try second.write(10)
+          try first.awaitBytes(10)
+          try first.close()
+        case .peerInFinWait2:
+          try first.shutdown(.write)
+          try first.awaitState(.finWait2)
+          try second.resetOnClose()
+          try second.close()
+        case .peerInSmallSocket:
+          try first.close()
+          try first.awaitTabledState(.finWait2)
+          try second.resetOnClose()
+          try second.close()
+        case .dataAfterClose:
+          try first.close()
+          try first.awaitTabledState(.finWait2)
+          try second.write(10)
+        case .unreadDataInFinWait2:
+          try first.shutdown(.write)
+          try second.write(10)
+          try first.awaitBytes(10)
+          try first.awaitState(.finWait2)
+          try first.close()
+        case .linger2BeforeClose:
+          try first.setLinger2(-1)
+          try first.close()
+        case .linger2InFinWait2:
+          try first.setLinger2(-1)
+          try first.shutdown(.write)
+          try first.awaitState(.finWait2)
+          try first.close()
+        }
+      }
+    }
+
+    @Test("What ends by a reset is no TIME_WAIT", arguments: Reset.allCases, Role.allCases)
+    func noTimeWait(reset: Reset, role: Role) throws {
+      let tracer = try Tracer("--min-age", "200ms")
+      let talk = try Conversation(Player("client"), Player("server"))
+      let (first, second) = role.order(talk)
+
+      try reset.play(first, second)
+      try first.awaitTabledState(nil)
+      try second.player.exit()
+      try tracer.passSentinel()
+      try tracer.stop()
+
+      #expect(!tracer.events(of: first).contains { $0.event == "time_wait" })
+      #expect(!tracer.events(of: second).contains { $0.event == "time_wait" })
+    }
+
+    @Test("A connection that nobody accepts and that is refused leaves nothing")
+    func refused() throws {
+      let player = try Player("client")
+      let listener = try player.listen()
+      try listener.close()
+      let tracer = try Tracer("--min-age", "200ms")
+
+      #expect(throws: Failure.self) { try player.connect(to: listener.local) }
+      try tracer.passSentinel()
+      try tracer.stop()
+
+      #expect(!tracer.events.contains { $0.peer?.port == listener.local.port })
+    }
+  }
+}

@@ -1,0 +1,71 @@
+import Stage
+import Testing
+
+extension KernelTests {
+  /// Over a wire: packets arrive while a process runs that has nothing to do with the connection.
+  @Suite struct WireTests {
+    @Test(
+      "A simultaneous close makes a TIME_WAIT at each end, from CLOSING",
+      arguments: [Way.close, .shutdownWrite])
+    func simultaneousClose(way: Way) throws {
+      let wire = try Wire()
+      let tracer = try Tracer()
+      let talk = try Conversation(wire.left, wire.right, at: Wire.rightAddress)
+
+      try wire.hold()
+      let closers = [try way.end(talk.client), try way.end(talk.server)]
+      try wire.flow()
+      for (socket, closer) in zip([talk.client, talk.server], closers) {
+        let event = try tracer.event("time_wait", of: socket)
+        #expect(event.process?.actor == closer)
+        #expect(event.cause == way.cause)
+        #expect(event.enteredFrom == "CLOSING")
+        #expect(event.netns == socket.player.networkNamespace)
+      }
+      try tracer.passSentinel(waitingStates: false)
+      try tracer.stop()
+
+      #expect(tracer.events(of: talk.client).count == 1)
+      #expect(tracer.events(of: talk.server).count == 1)
+    }
+
+    @Test("The closer is named while a stranger's packets are handled", arguments: Role.allCases, Way.allCases)
+    func stranger(role: Role, way: Way) throws {
+      let wire = try Wire()
+      let tracer = try Tracer("--min-age", "200ms")
+      let talk = try Conversation(wire.left, wire.right, at: Wire.rightAddress)
+      let (first, second) = role.order(talk)
+
+      let closer = try way.end(first)
+      try second.readEnd()
+      let leak = try tracer.event("close_wait", of: second)
+      let holder = try second.close()
+      let event = try tracer.event("time_wait", of: first)
+      try tracer.stop()
+
+      #expect(event.process?.actor == closer)
+      #expect(leak.process?.pid == holder.pid)
+      #expect(leak.holders == [.init(pid: holder.pid, comm: holder.comm, fd: second.fd)])
+    }
+
+    @Test("Bytes that were sent twice count once")
+    func retransmission() throws {
+      let wire = try Wire()
+      let tracer = try Tracer()
+      let talk = try Conversation(wire.left, wire.right, at: Wire.rightAddress)
+
+      try wire.hold()
+      try talk.client.write(1000)
+      try talk.client.awaitRetransmission()
+      try wire.flow()
+      try talk.server.read(1000)
+      try talk.client.close()
+      try talk.server.close()
+      let event = try tracer.event("time_wait", of: talk.client)
+      try tracer.stop()
+
+      #expect(event.bytesSent == Conversation.requestBytes + 1000)
+      #expect(event.bytesReceived == Conversation.responseBytes)
+    }
+  }
+}
