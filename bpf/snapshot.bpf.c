@@ -163,6 +163,7 @@ int seed_from_table(struct bpf_iter__tcp *context)
 	origin.peer_port = peer_port_of(sk);
 	origin.entered_from = TCP_FIN_WAIT2;
 	origin.approximate_since = 1;
+	origin.no_byte_counts = 1;
 	copy_addresses(&origin, sk);
 	key = (__u64)small;
 	bpf_map_update_elem(&handed_over, &key, &origin, BPF_NOEXIST);
@@ -310,7 +311,8 @@ int report_due(struct bpf_iter__bpf_map_elem *context)
 		return 0;
 	copy_byte_counts(&origin, as_tcp(sk), origin.kind == WIRE_CLOSE_WAIT);
 	/* Left meanwhile: handle_state tells it, with what it saw itself. */
-	if (BPF_CORE_READ(sk, sk_state) != (origin.kind == WIRE_CLOSE_WAIT ? TCP_CLOSE_WAIT : TCP_FIN_WAIT2))
+	if (BPF_CORE_READ(sk, sk_state) != (origin.kind == WIRE_CLOSE_WAIT ? TCP_CLOSE_WAIT : TCP_FIN_WAIT2) ||
+	    peer_port_of(sk) != origin.peer_port || local_port_of(as_tcp(sk)) != origin.local_port)
 		return 0;
 	bpf_seq_write(context->meta->seq, &origin, sizeof(origin));
 	return 0;

@@ -150,7 +150,8 @@ static __always_inline void on_closed_actively(struct sock *sk, struct tcp_sock 
 	struct inet_timewait_sock *small;
 	__u64 key = (__u64)sk;
 
-	if (settings.want_fin_wait2 && from == TCP_FIN_WAIT2 && stays_in_fin_wait2(sk, tcp)) {
+	/* It was entered if it stayed, and it may have been shut down then and be closed now: always look. */
+	if (settings.want_fin_wait2 && from == TCP_FIN_WAIT2) {
 		waited = bpf_map_lookup_elem(&waiting, &key);
 		if (waited) {
 			origin.reported = waited->reported;

@@ -9,7 +9,7 @@
 
 #include "origin.bpf.h"
 
-/* Chains are short, and a new small socket stands at the head of its chain. */
+/* Chains are short, and a new small socket stands at the head of its chain. A longer walk is counted as a loss. */
 #define MAX_CHAIN 16
 
 static __always_inline bool is_small_socket_of(struct sock_common *small, struct sock *sk, struct tcp_sock *tcp)
@@ -56,6 +56,7 @@ static __always_inline struct inet_timewait_sock *small_socket_of(struct sock *s
 			return (void *)small;
 		node = (__u64)BPF_CORE_READ(small, skc_nulls_node.next);
 	}
+	count_loss(chain_too_long);
 	return NULL;
 }
 

@@ -88,9 +88,9 @@ struct wire_origin {
 	__u8 cause;
 	__u8 entered_from; /* TCP_FIN_WAIT1, TCP_FIN_WAIT2 or TCP_CLOSING */
 	__u8 reason;
-	__u8 approximate_since; /* since_ns is the time of the peer's last packet */
+	__u8 approximate_since; /* since_ns is derived: from the peer's last packet, or a timer */
 	__u8 reported;		/* the round in which this state was due; 0: none yet */
-	__u8 padding[1];
+	__u8 no_byte_counts;	/* a small socket older than the tracer */
 };
 
 /* A process that has a descriptor of a waiting socket. */
@@ -116,6 +116,7 @@ struct wire_losses {
 	__u64 memory_full;	/* no memory for a socket's opener and closer */
 	__u64 waiting_full;	/* the map of sockets in CLOSE_WAIT and FIN_WAIT2 was full */
 	__u64 handed_over_full; /* the map of small sockets in FIN_WAIT2 was full */
+	__u64 chain_too_long;	 /* the search for a small socket was given up */
 	__u64 targets_full;	/* a process that a target started could not be added */
 	__u64 rescued;		/* no loss: a change of state that only the understudy saw */
 	__u64 handed_over_gone; /* a small socket vanished between two looks: TIME_WAIT or not, unknown */
@@ -142,7 +143,7 @@ struct wire_settings {
 _Static_assert(sizeof(struct wire_process) == 32, "wire_process");
 _Static_assert(sizeof(struct wire_origin) == 176, "wire_origin");
 _Static_assert(sizeof(struct wire_holder) == 48, "wire_holder");
-_Static_assert(sizeof(struct wire_losses) == 56, "wire_losses");
+_Static_assert(sizeof(struct wire_losses) == 64, "wire_losses");
 _Static_assert(sizeof(struct wire_settings) == 32, "wire_settings");
 
 #endif

@@ -21,7 +21,7 @@ struct clb_object {
 static clb_print_fn print_line;
 static void *print_context;
 
-/* va_list does not reach Swift, so the line is finished here; a longer one (the verifier's) is cut. */
+/* va_list does not reach Swift, so the line is finished here. */
 static int print_formatted(enum libbpf_print_level level, const char *format, va_list arguments)
 {
 	char *line = NULL;
@@ -73,29 +73,19 @@ bool clb_kernel_btf_has_enumerator(const struct clb_btf *handle, const char *enu
 	return false;
 }
 
-static int arguments_of(const struct btf *btf, const char *name, __u32 kind)
+int clb_kernel_btf_tracepoint_arguments(const struct clb_btf *handle, const char *tracepoint)
 {
-	int id = btf__find_by_name_kind(btf, name, kind);
-	const struct btf_type *type = id > 0 ? btf__type_by_id(btf, id) : NULL;
-
-	while (type && btf_kind(type) != BTF_KIND_FUNC_PROTO)
-		type = btf__type_by_id(btf, type->type);
-	return type ? btf_vlen(type) : -ENOENT;
-}
-
-int clb_kernel_btf_arguments(const struct clb_btf *btf, const char *function)
-{
-	return arguments_of((const struct btf *)btf, function, BTF_KIND_FUNC);
-}
-
-int clb_kernel_btf_tracepoint_arguments(const struct clb_btf *btf, const char *tracepoint)
-{
+	const struct btf *btf = (const struct btf *)handle;
+	const struct btf_type *type;
 	char name[128];
-	int arguments;
+	int id;
 
 	snprintf(name, sizeof(name), "btf_trace_%s", tracepoint);
-	arguments = arguments_of((const struct btf *)btf, name, BTF_KIND_TYPEDEF);
-	return arguments > 0 ? arguments - 1 : arguments;
+	id = btf__find_by_name_kind(btf, name, BTF_KIND_TYPEDEF);
+	type = id > 0 ? btf__type_by_id(btf, id) : NULL;
+	while (type && btf_kind(type) != BTF_KIND_FUNC_PROTO)
+		type = btf__type_by_id(btf, type->type);
+	return type ? btf_vlen(type) - 1 : -ENOENT; /* the first one is hidden from programs */
 }
 
 int clb_probe_fexit(const struct clb_btf *btf, const char *function)

@@ -140,7 +140,7 @@ public struct AcceptQueue: Sendable, Equatable {
 /// How long a state has lasted.
 public struct Age: Sendable, Equatable {
   public var nanoseconds: UInt64
-  /// Counted from the peer's last packet, because the state began before the tracer did.
+  /// Derived from the peer's last packet, or from what is left of a timer: the state began before the tracer.
   public var isEstimate: Bool
 
   public init(nanoseconds: UInt64, isEstimate: Bool = false) {
@@ -169,6 +169,10 @@ public struct Loss: Sendable, Equatable {
     case socketMemory = "socket_memory"
     /// The map of sockets in CLOSE_WAIT and FIN_WAIT2 was full.
     case waitingMap = "waiting_map"
+    /// The search for a small socket was given up: its TIME_WAIT is not told.
+    case longChain = "long_chain"
+    /// A record that this build cannot read.
+    case malformed
     /// A process that a followed command started could not be added to those that are followed.
     case followedProcesses = "followed_processes"
     /// The map of small sockets in FIN_WAIT2 was full.

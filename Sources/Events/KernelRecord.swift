@@ -40,8 +40,9 @@ public struct KernelOrigin: Sendable {
   public var openedNanoseconds: UInt64?
   public var sinceNanoseconds: UInt64
   public var isSinceEstimate: Bool
-  public var bytesSent: UInt64
-  public var bytesReceived: UInt64
+  /// nil where the kernel no longer knows: a small socket older than the tracer.
+  public var bytesSent: UInt64?
+  public var bytesReceived: UInt64?
   public var unreadBytes: UInt32
   /// Of the listener; nil where the socket waits in none, or none was looked for.
   public var acceptQueue: AcceptQueue?
@@ -66,8 +67,8 @@ public struct KernelOrigin: Sendable {
     openedNanoseconds = wire.opened_ns == 0 ? nil : wire.opened_ns
     sinceNanoseconds = wire.since_ns
     isSinceEstimate = wire.approximate_since != 0
-    bytesSent = wire.bytes_sent
-    bytesReceived = wire.bytes_received
+    bytesSent = wire.no_byte_counts == 0 ? wire.bytes_sent : nil
+    bytesReceived = wire.no_byte_counts == 0 ? wire.bytes_received : nil
     unreadBytes = wire.unread_bytes
     acceptQueue =
       wire.accept_limit == 0 ? nil : AcceptQueue(length: wire.accept_queue, limit: wire.accept_limit)

@@ -29,6 +29,8 @@ public struct Ledger {
     case .closeWait:
       if tell(closeWait(record, holders: holders, clock: clock), emit) {
         toldCloseWaits.insert(record.socket)
+      } else {
+        toldCloseWaits.remove(record.socket)
       }
     case .closeWaitEnd:
       // It passed the minimum age and left before anybody looked: it is told now, and its end with it.
@@ -108,15 +110,13 @@ extension Origin {
         case .connect, .accept, .firstRead, .close: .traced
         }
       }
-    // A small socket that was there before the tracer has no count of bytes.
-    let isBare = record.openedNanoseconds == nil && record.isSinceEstimate && record.kind == .timeWait
     self.init(
       time: clock.wallTime(ofBoot: record.timeNanoseconds), connection: record.connection, role: record.role,
       process: record.closer ?? record.opener, attribution: attribution, opener: opener,
       lifetimeNanoseconds: record.openedNanoseconds.map {
         record.timeNanoseconds > $0 ? record.timeNanoseconds - $0 : 0
       },
-      bytesSent: isBare ? nil : record.bytesSent, bytesReceived: isBare ? nil : record.bytesReceived,
+      bytesSent: record.bytesSent, bytesReceived: record.bytesReceived,
       state: .timeWait(cause: record.cause, enteredFrom: .finWait2))
   }
 }

@@ -1,5 +1,5 @@
 /// Which origins are told. Ports, family and network namespace are filtered by the kernel already, as are the
-/// pids of a TIME_WAIT; what is left needs the holders or a name.
+/// pids of a TIME_WAIT and of a FIN_WAIT2; what is left needs the holders or a name.
 public struct OriginFilter: Sendable {
   public enum State: String, Sendable, CaseIterable {
     case timeWait = "time_wait"

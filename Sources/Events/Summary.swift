@@ -28,6 +28,8 @@ public struct Summary: Sendable {
   public var closeWait: Count
   public var finWait2: Count
   public var lost: UInt64
+  /// Of those, events that were counted here, and whose lines only are missing.
+  public var unprinted: UInt64
   /// Most first.
   public var processes: [Line]
 }
@@ -43,11 +45,15 @@ public struct Tally {
   private var closeWait = Summary.Count()
   private var finWait2 = Summary.Count()
   private var lost: UInt64 = 0
+  private var unprinted: UInt64 = 0
   private var lines: [Key: Summary.Line] = [:]
 
   public init() {}
 
-  public mutating func count(_ loss: Loss) { lost += loss.count }
+  public mutating func count(_ loss: Loss) {
+    lost += loss.count
+    if loss.place == .output { unprinted += loss.count }
+  }
 
   public mutating func count(_ origin: Origin) {
     switch origin.state {
@@ -75,6 +81,7 @@ public struct Tally {
     closeWait += other.closeWait
     finWait2 += other.finWait2
     lost += other.lost
+    unprinted += other.unprinted
     for (key, line) in other.lines {
       lines[key, default: Summary.Line(process: line.process)].timeWait += line.timeWait
       lines[key]?.closeWait += line.closeWait
@@ -88,6 +95,6 @@ public struct Tally {
     }
     return Summary(
       time: time, durationNanoseconds: durationNanoseconds, timeWait: timeWait, closeWait: closeWait,
-      finWait2: finWait2, lost: lost, processes: processes)
+      finWait2: finWait2, lost: lost, unprinted: unprinted, processes: processes)
   }
 }

@@ -23,8 +23,6 @@ public struct Folder {
 
   public init(linesPerSecond: Int = 20) { self.linesPerSecond = linesPerSecond }
 
-  public var isEmpty: Bool { folds.isEmpty }
-
   /// When `takeFolds` has something to give.
   public var dueNanoseconds: UInt64? { folds.isEmpty ? nil : windowEndNanoseconds }
 

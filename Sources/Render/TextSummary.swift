@@ -27,9 +27,16 @@ public struct TextSummary {
     }
     if summary.lost == 0 {
       line.append("Nothing was lost.\n")
-    } else {
+      return
+    }
+    if summary.unprinted > 0 {
       line.append("LOST: ")
-      line.append(summary.lost)
+      line.append(summary.unprinted)
+      line.append(" lines, which came faster than they were read; the figures above have them.\n")
+    }
+    if summary.lost > summary.unprinted {
+      line.append("LOST: ")
+      line.append(summary.lost - summary.unprinted)
       line.append(" events could not be kept; the figures above are too low.\n")
     }
   }

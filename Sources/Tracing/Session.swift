@@ -169,7 +169,7 @@ final class Session {
   /// The programs and this reader are built from one header; what does not fit is lost, and counted.
   private func decode(_ record: RawSpan) -> KernelOrigin? {
     let origin = try? KernelOrigin(record)
-    if origin == nil { note(1, .ringBuffer) }
+    if origin == nil { note(1, .malformed) }
     return origin
   }
 
@@ -202,7 +202,7 @@ final class Session {
       var holders = HolderIndex()
       if settings.states.contains(.closeWait) {
         try object.iterate(plan.holders, recordSize: KernelHolder.size) { record in
-          guard let found = try? KernelHolder(record) else { return note(1, .ringBuffer) }
+          guard let found = try? KernelHolder(record) else { return note(1, .malformed) }
           holders.insert(found)
         }
         holders.sort()
@@ -249,6 +249,7 @@ final class Session {
     note(upTo: losses.memory_full, .socketMemory)
     note(upTo: losses.waiting_full, .waitingMap)
     note(upTo: losses.handed_over_full, .handedOverMap)
+    note(upTo: losses.chain_too_long, .longChain)
     note(upTo: losses.targets_full, .followedProcesses)
     note(upTo: losses.handed_over_gone, .unconfirmed)
     // Read in this order, a rescue between the two makes the difference smaller, not a loss out of nothing.

@@ -2,7 +2,8 @@ import BPF
 import CWire
 import Events
 
-/// What to trace. Ports, family, namespace, states and age act in the kernel; the rest in the ledger.
+/// What to trace. Ports, family, namespace, states and age act in the kernel, as do the pids of what this end has
+/// closed; names, roles and the holders of a CLOSE_WAIT are left to the ledger.
 public struct TraceSettings: Sendable {
   public var filter = OriginFilter()
   public var localPorts: PortSet?

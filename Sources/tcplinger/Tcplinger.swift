@@ -41,7 +41,8 @@ enum Main {
     }
     let status = Tcplinger.exitCode(for: error)
     guard status == .validationFailure else { Tcplinger.exit(withError: error) }
-    let message = Tcplinger.message(for: error).split(separator: "\n").joined(separator: " ")
+    var message = Tcplinger.message(for: error).split(separator: "\n").joined(separator: " ")
+    if message.hasSuffix(".") { message.removeLast() }
     StandardError.print("\(message); see 'tcplinger --help'")
     exit(status.rawValue)
   }

@@ -27,7 +27,7 @@ struct Trace: ParsableCommand {
   var state: [OriginFilter.State] = []
 
   @Option(
-    help: "How long a CLOSE_WAIT or FIN_WAIT2 lasts before it is shown; 0 shows each. (default: 1s)",
+    help: "How long a CLOSE_WAIT or FIN_WAIT2 lasts before it is shown; 0 shows every CLOSE_WAIT. (default: 1s)",
     transform: DurationArgument.parse)
   var minAge = DurationArgument(nanoseconds: 1_000_000_000)
 
@@ -71,7 +71,8 @@ struct Trace: ParsableCommand {
     if verbose { note(tracer.startEvent) }
     if !PidNamespace.isInitial {
       StandardError.print(
-        "pids are those of the initial pid namespace, not of this one; holders outside this one are not found")
+        "pids are those of the initial pid namespace, not of this one; "
+          + "of processes outside this one, neither holders nor older connections are found")
     }
     var run = TraceRun(
       tracer: tracer, signals: signals.descriptor, duration: duration?.nanoseconds, limit: count,

@@ -87,5 +87,19 @@ extension KernelTests {
 
       #expect(tracer.events(of: talk.client).map(\.event) == ["time_wait"])
     }
+
+    @Test("A side that is shut down, told, and closed later is told once")
+    func shutDownThenClosed() throws {
+      let talk = try Conversation(Player("client"), Player("server"))
+      let tracer = try Tracer("--min-age", "200ms")
+      try talk.client.shutdown(.write)
+      _ = try tracer.event("fin_wait2", of: talk.client)
+      try talk.client.close()
+      try tracer.passSentinel()
+      try talk.server.close()
+      _ = try tracer.event("time_wait", of: talk.client)
+      try tracer.stop()
+      #expect(tracer.events(of: talk.client).map(\.event) == ["fin_wait2", "time_wait"])
+    }
   }
 }

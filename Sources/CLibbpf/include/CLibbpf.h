@@ -25,8 +25,7 @@ int clb_kernel_btf_load(struct clb_btf **out);
 void clb_kernel_btf_free(struct clb_btf *btf);
 bool clb_kernel_btf_has_struct(const struct clb_btf *btf, const char *name);
 bool clb_kernel_btf_has_enumerator(const struct clb_btf *btf, const char *enumeration, const char *name);
-/* The number of arguments of a function, the hidden first one of a btf_trace_ type counted; -ENOENT. */
-int clb_kernel_btf_arguments(const struct clb_btf *btf, const char *function);
+/* The number of arguments that a tracepoint passes; -ENOENT. */
 int clb_kernel_btf_tracepoint_arguments(const struct clb_btf *btf, const char *tracepoint);
 /* Loads and drops a program of two instructions at the exit of this function: 0 or why it is refused. */
 int clb_probe_fexit(const struct clb_btf *btf, const char *function);
