@@ -12,6 +12,7 @@
 struct memory {
 	struct wire_process opener;
 	struct wire_process closer;
+	struct wire_process holder; /* in whose files the tracer met the socket last */
 	__u64 opened_ns;
 	__u64 fin_sent_ns;
 	__u8 role;
@@ -95,6 +96,8 @@ extern struct wire_losses losses;
 extern struct wire_round current_round;
 /* How long a small socket lives at the most (TCP_TIMEWAIT_LEN), in jiffies; set while seeding. */
 extern int longest_small_wait;
+/* The tracer's own thread group id; set while seeding. */
+extern __u32 tracer;
 
 /* Relaxed and its result unused: v5.10 has no fetching atomics. */
 #define count_loss(field) ((void)__atomic_fetch_add(&losses.field, 1, __ATOMIC_RELAXED))

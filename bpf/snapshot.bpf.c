@@ -102,17 +102,24 @@ int seed_from_files(struct bpf_iter__task_file *context)
 	struct memory *memory;
 	__u8 state;
 
+	tracer = bpf_get_current_pid_tgid() >> 32;
 	longest_small_wait = 60 * (1000000000 / nanoseconds_per_jiffy());
 	if (!sk || !task)
 		return 0;
 	state = BPF_CORE_READ(sk, sk_state);
-	if (state == TCP_LISTEN || state == TCP_CLOSE || recall(sk) || !is_wanted(sk, as_tcp(sk)))
+	if (state == TCP_LISTEN || state == TCP_CLOSE || !is_wanted(sk, as_tcp(sk)))
 		return 0;
+	memory = recall(sk);
+	if (memory) {
+		name_process(&memory->holder, task);
+		return 0;
+	}
 	memory = remember(sk);
 	if (!memory)
 		return 0;
 	name_process(&memory->opener, task);
 	memory->opener_source = WIRE_SOURCE_OPEN_FILE;
+	memory->holder = memory->opener;
 	memory->role = role_of(sk);
 	/* It is open and has sent its FIN: that was shutdown(). */
 	if (state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 || state == TCP_CLOSING)
@@ -242,11 +249,14 @@ static __always_inline bool begin_walk(struct queue_walk *walk, struct sock *sk,
 static __always_inline void write_holder(struct bpf_iter__task_file *context, struct task_struct *task,
 					 struct sock *sk)
 {
+	struct memory *memory = recall(sk);
 	struct wire_holder holder = {};
 
+	name_process(&holder.process, task);
+	if (memory)
+		memory->holder = holder.process;
 	if (!marked(sk))
 		return;
-	name_process(&holder.process, task);
 	holder.socket = (__u64)sk;
 	holder.fd = context->fd;
 	bpf_seq_write(context->meta->seq, &holder, sizeof(holder));

@@ -55,6 +55,15 @@ static __always_inline void on_handshake(struct sock *sk)
 	memory->role = WIRE_ROLE_SERVER;
 }
 
+/*
+ * While an iterator looks at a file it holds a reference. If that becomes the last one, because the process
+ * closes the file in this moment, the tracer is made to close the socket: it stands in for whom it looked at.
+ */
+static __always_inline bool is_tracer(void)
+{
+	return bpf_get_current_pid_tgid() >> 32 == tracer;
+}
+
 static __always_inline void on_first_fin(struct sock *sk)
 {
 	struct task_struct *task = current_task();
@@ -63,7 +72,10 @@ static __always_inline void on_first_fin(struct sock *sk)
 	if (!memory)
 		return;
 	memory->fin_sent_ns = bpf_ktime_get_boot_ns();
-	if (process_acts(sk, task)) {
+	if (is_tracer()) {
+		memory->closer = memory->holder;
+		memory->closer_source = WIRE_SOURCE_CLOSE;
+	} else if (process_acts(sk, task)) {
 		name_process(&memory->closer, task);
 		memory->closer_source = WIRE_SOURCE_CLOSE;
 		memory->cause = cause_of(sk, task);
@@ -132,6 +144,10 @@ static __always_inline void on_close_wait_left(struct sock *sk, struct tcp_sock 
 	copy_byte_counts(&end, tcp, true);
 	if (sk->sk_err) {
 		end.cause = WIRE_CAUSE_RESET;
+	} else if (is_tracer()) {
+		if (memory)
+			end.closer = memory->holder;
+		end.closer_source = WIRE_SOURCE_CLOSE;
 	} else if (process_acts(sk, task)) {
 		name_process(&end.closer, task);
 		end.closer_source = WIRE_SOURCE_CLOSE;
@@ -184,6 +200,9 @@ static __always_inline void on_state(struct sock *sk, int from, int to)
 {
 	struct tcp_sock *tcp;
 
+	/* close() after shutdown() sets FIN_WAIT1 or FIN_WAIT2 once more, and is not who sent the FIN. */
+	if (from == to)
+		return;
 	/* Half of all changes are nothing to remember: they end here. */
 	if (from != TCP_CLOSE_WAIT && (to == TCP_SYN_RECV || to == TCP_LISTEN || to == TCP_LAST_ACK ||
 				       to == TCP_CLOSING || (to == TCP_ESTABLISHED && from != TCP_SYN_RECV)))

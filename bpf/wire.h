@@ -116,7 +116,7 @@ struct wire_losses {
 	__u64 memory_full;	/* no memory for a socket's opener and closer */
 	__u64 waiting_full;	/* the map of sockets in CLOSE_WAIT and FIN_WAIT2 was full */
 	__u64 handed_over_full; /* the map of small sockets in FIN_WAIT2 was full */
-	__u64 chain_too_long;	 /* the search for a small socket was given up */
+	__u64 chain_too_long;	/* the search for a small socket was given up */
 	__u64 targets_full;	/* a process that a target started could not be added */
 	__u64 rescued;		/* no loss: a change of state that only the understudy saw */
 	__u64 handed_over_gone; /* a small socket vanished between two looks: TIME_WAIT or not, unknown */

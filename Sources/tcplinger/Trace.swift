@@ -27,7 +27,8 @@ struct Trace: ParsableCommand {
   var state: [OriginFilter.State] = []
 
   @Option(
-    help: "How long a CLOSE_WAIT or FIN_WAIT2 lasts before it is shown; 0 shows every CLOSE_WAIT. (default: 1s)",
+    help:
+      "How long a CLOSE_WAIT or FIN_WAIT2 lasts before it is shown; 0 shows every CLOSE_WAIT. (default: 1s)",
     transform: DurationArgument.parse)
   var minAge = DurationArgument(nanoseconds: 1_000_000_000)
 

@@ -23,8 +23,14 @@ public final class Tracer {
 
   /// The one event of this kind about this end, which has come or will.
   public func event(_ kind: String, of socket: Socket) throws -> TracedEvent {
-    try wait("\(kind) of \(socket.local.port) -> \(socket.peer.port)") {
-      $0.event == kind && $0.isAbout(socket)
+    do {
+      return try wait("\(kind) of \(socket.local.port) -> \(socket.peer.port)") {
+        $0.event == kind && $0.isAbout(socket)
+      }
+    } catch let failure as Failure {
+      // A host whose table of TIME_WAITs is full makes none: then it is not the tracer that is wrong.
+      let shown = socket.tabledState.map { "\($0)" } ?? "nothing"
+      throw Failure("\(failure); the kernel shows \(shown) for it")
     }
   }
 
