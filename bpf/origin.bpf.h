@@ -54,7 +54,11 @@ static __always_inline __u16 peer_port_of(struct sock *sk)
 
 static __always_inline bool has_port(const volatile __u8 *bitmap, __u16 port)
 {
-	return bitmap[port >> 3] & (1 << (port & 7));
+	__u32 index = port >> 3;
+
+	/* The compiler knows that a port is no larger; the verifier of 6.1 has to be shown. */
+	barrier_var(index);
+	return bitmap[index & (WIRE_PORT_BITMAP - 1)] & (1 << (port & 7));
 }
 
 /* Does a connection pass the filters? While it is being opened its local port may not be chosen: 0. */

@@ -57,17 +57,11 @@ public struct LeakRenderer {
   }
 
   private func renderHeader(_ line: inout LineBuffer) {
-    let start = line.bytes.count
-    line.append("PID")
-    let columns: [(Int, StaticString)] = [
-      (Column.comm, "COMM"), (Column.count, "COUNT"), (Column.reason, "REASON"), (Column.oldest, "OLDEST"),
-      (Column.growth, "GROWTH"), (Column.descriptors, "DESCRIPTORS"), (Column.peers, "PEERS"),
-    ]
-    for (column, name) in columns {
-      line.pad(from: start, to: column)
-      line.append(name)
-    }
-    line.append("\n")
+    line.append(columns: [
+      (0, "PID"), (Column.comm, "COMM"), (Column.count, "COUNT"), (Column.reason, "REASON"),
+      (Column.oldest, "OLDEST"), (Column.growth, "GROWTH"), (Column.descriptors, "DESCRIPTORS"),
+      (Column.peers, "PEERS"),
+    ])
   }
 
   private func render(_ row: Row, _ line: inout LineBuffer) {

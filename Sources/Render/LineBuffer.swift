@@ -51,6 +51,16 @@ public struct LineBuffer {
     append(nanoseconds / 1000 % 1000, digits: 3)
   }
 
+  /// A line of words, each at its column.
+  mutating func append(columns: [(Int, StaticString)]) {
+    let start = bytes.count
+    for (column, word) in columns {
+      if column > 0 { pad(from: start, to: column) }
+      append(word)
+    }
+    append("\n")
+  }
+
   /// Spaces up to this column, counted from `start`; one at least, so that a wide value pushes its own line only.
   mutating func pad(from start: Int, to column: Int) {
     var width = bytes[start...].count { $0 & 0xc0 != 0x80 }

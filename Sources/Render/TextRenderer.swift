@@ -23,17 +23,10 @@ public struct TextRenderer {
   }
 
   public func renderHeader(into line: inout LineBuffer) {
-    let start = line.bytes.count
-    line.append("TIME")
-    let columns: [(Int, StaticString)] = [
-      (Column.state, "STATE"), (Column.pid, "PID"), (Column.comm, "COMM"), (Column.local, "LOCAL"),
+    line.append(columns: [
+      (0, "TIME"), (Column.state, "STATE"), (Column.pid, "PID"), (Column.comm, "COMM"), (Column.local, "LOCAL"),
       (Column.peer, "PEER"), (Column.life, "LIFE"), (Column.cause, "CAUSE"),
-    ]
-    for (column, name) in columns {
-      line.pad(from: start, to: column)
-      line.append(name)
-    }
-    line.append("\n")
+    ])
   }
 
   /// - Parameter repetitions: how many origins of this kind, process and peer port the line stands for.

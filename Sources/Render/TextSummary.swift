@@ -42,7 +42,9 @@ public struct TextSummary {
   }
 
   private func renderTable(_ summary: Summary, _ line: inout LineBuffer) {
-    row(&line, "PID", "COMM", "TIME_WAIT", "CLOSE_WAIT", "FIN_WAIT2")
+    line.append(columns: [
+      (0, "PID"), (8, "COMM"), (25, "TIME_WAIT"), (36, "CLOSE_WAIT"), (48, "FIN_WAIT2"),
+    ])
     for process in summary.processes.prefix(Self.shownProcesses) {
       let start = line.bytes.count
       line.append(process.process.pid)
@@ -60,14 +62,5 @@ public struct TextSummary {
       line.append(summary.processes.count - Self.shownProcesses)
       line.append(" more processes\n")
     }
-  }
-
-  private func row(_ line: inout LineBuffer, _ cells: StaticString...) {
-    let start = line.bytes.count
-    for (cell, column) in zip(cells, [8, 25, 36, 48, 0]) {
-      line.append(cell)
-      if column > 0 { line.pad(from: start, to: column) }
-    }
-    line.append("\n")
   }
 }

@@ -70,6 +70,7 @@ public struct TracedEvent: Decodable, Sendable {
   public var bytesSent: Int?
   public var bytesReceived: Int?
   public var count: Int?
+  public var place: String?
   public var version: String?
   public var kernel: String?
   public var hooks: [String]?
@@ -82,6 +83,7 @@ public struct TracedEvent: Decodable, Sendable {
   enum CodingKeys: String, CodingKey {
     case event, time, family, mapped, netns, role, local, peer, process, opener, attribution, cause
     case reason, holders, count, version, kernel, hooks, lost, processes
+    case place = "where"
     case enteredFrom = "entered_from"
     case unreadBytes = "unread_bytes"
     case lifetimeMilliseconds = "lifetime_ms"

@@ -71,7 +71,8 @@ public final class Tracer {
       throw Failure("ended with \(ending), the summary is not last: \(last); \(child.report())")
     }
     guard summary.lost == 0, !events.contains(where: { $0.event == "lost" }) else {
-      throw Failure("events were lost: \(events.filter { $0.event == "lost" })")
+      let losses = events.filter { $0.event == "lost" }.map { "\($0.count ?? 0) (\($0.place ?? "?"))" }
+      throw Failure("events were lost: \(losses.joined(separator: ", "))")
     }
     return summary
   }
