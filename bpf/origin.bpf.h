@@ -177,4 +177,20 @@ static __always_inline void send(const struct wire_origin *origin)
 		count_loss(ring_full);
 }
 
+/*
+ * A small socket that was handed over is in TIME_WAIT. Several may find out at the same time, the hook, the iterator
+ * and who handed it over: whoever deletes the entry reports it.
+ */
+static __always_inline void report_time_wait(__u64 key, const struct wire_origin *found)
+{
+	struct wire_origin origin;
+
+	__builtin_memcpy(&origin, found, sizeof(origin));
+	if (bpf_map_delete_elem(&handed_over, &key) || !settings.want_time_wait || !is_target_process(&origin))
+		return;
+	origin.kind = WIRE_TIME_WAIT;
+	origin.time_ns = bpf_ktime_get_boot_ns();
+	send(&origin);
+}
+
 #endif

@@ -192,8 +192,13 @@ static __always_inline void on_closed_actively(struct sock *sk, struct tcp_sock 
 	if (!origin.since_ns)
 		origin.since_ns = origin.time_ns;
 	key = (__u64)small;
-	if (bpf_map_update_elem(&handed_over, &key, &origin, BPF_ANY))
+	if (bpf_map_update_elem(&handed_over, &key, &origin, BPF_ANY)) {
 		count_loss(handed_over_full);
+		return;
+	}
+	/* The peer's FIN may have come on another processor before the entry was there for the hook to find. */
+	if (BPF_CORE_READ(small, tw_substate) == TCP_TIME_WAIT)
+		report_time_wait(key, &origin);
 }
 
 static __always_inline void on_state(struct sock *sk, int from, int to)
@@ -256,7 +261,7 @@ struct call {
 	int to;
 };
 
-static struct {
+static struct calls {
 	struct call current;
 	struct call interrupted;
 } __attribute__((aligned(64))) calls[MAX_PROCESSORS]; /* a cache line each */
@@ -280,18 +285,32 @@ int BPF_PROG(handle_state, struct sock *sk, int from, int to)
 	return 0;
 }
 
+/* Did handle_state take this call? Then it is taken off the stack, of which nothing may stay behind. */
+static __always_inline bool was_taken(struct calls *stack, struct sock *sk, int from, int to)
+{
+	const struct call none = {};
+	struct call below = stack->interrupted;
+
+	if (is_call(&stack->current, sk, from, to)) {
+		/* In this order: a softirq in between leaves nothing but what the next call overwrites. */
+		stack->interrupted = none;
+		barrier();
+		stack->current = below;
+		return true;
+	}
+	/* A softirq came between the two, and its understudy was skipped, as this one was running already. */
+	if (is_call(&below, sk, from, to)) {
+		stack->interrupted = none;
+		stack->current = none;
+		return true;
+	}
+	return false;
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(handle_missed_state, struct sock *sk, int from, int to)
 {
-	__u32 processor = bpf_get_smp_processor_id() & (MAX_PROCESSORS - 1);
-	struct call *call = &calls[processor].current;
-
-	if (is_call(call, sk, from, to)) {
-		*call = calls[processor].interrupted;
-		return 0;
-	}
-	/* A softirq came between the two, and its understudy was skipped, as this one was running already. */
-	if (is_call(&calls[processor].interrupted, sk, from, to))
+	if (was_taken(&calls[bpf_get_smp_processor_id() & (MAX_PROCESSORS - 1)], sk, from, to))
 		return 0;
 	__atomic_fetch_add(&losses.rescued, 1, __ATOMIC_RELAXED);
 	if (sk->sk_protocol == IPPROTO_TCP)
