@@ -18,6 +18,7 @@ const volatile __u8 target_peer_ports[WIRE_PORT_BITMAP] = {};
 struct wire_losses losses = {};
 struct wire_round current_round = { .number = 1 };
 int longest_small_wait = 0;
+__u32 hash_in_use = 0;
 __u32 tracer = 0;
 
 char LICENSE[] SEC("license") = "GPL";

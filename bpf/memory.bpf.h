@@ -34,8 +34,9 @@ struct socket_storage_map {
 };
 
 /*
- * The same for kernels without it: the key is the socket's address, so handle_state deletes the entry
- * when the socket is closed. Its size is set by the frontend: 1 where it is not used.
+ * The same for kernels without it, and for a socket whose storage could not be had in the moment (the kernel
+ * does not wait for memory here): the key is the socket's address, so handle_state deletes the entry when the
+ * socket is closed. The frontend sets the size.
  */
 struct socket_hash_map {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -96,6 +97,8 @@ extern struct wire_losses losses;
 extern struct wire_round current_round;
 /* How long a small socket lives at the most (TCP_TIMEWAIT_LEN), in jiffies; set while seeding. */
 extern int longest_small_wait;
+/* The hash has, or had, an entry beside the storage. */
+extern __u32 hash_in_use;
 /* The tracer's own thread group id; set while seeding. */
 extern __u32 tracer;
 
@@ -104,29 +107,30 @@ extern __u32 tracer;
 
 static __always_inline struct memory *recall(struct sock *sk)
 {
+	struct memory *memory = NULL;
 	__u64 key = (__u64)sk;
 
 	if (settings.sockets_in_storage)
-		return bpf_sk_storage_get(&socket_storage, (void *)sk, NULL, 0);
-	return bpf_map_lookup_elem(&socket_hash, &key);
+		memory = bpf_sk_storage_get(&socket_storage, (void *)sk, NULL, 0);
+	if (!memory && (!settings.sockets_in_storage || hash_in_use))
+		memory = bpf_map_lookup_elem(&socket_hash, &key);
+	return memory;
 }
 
 /* The memory of this socket, made if there is none; NULL, and counted, if there is no room. */
 static __always_inline struct memory *remember(struct sock *sk)
 {
-	struct memory *memory;
+	struct memory *memory = recall(sk), nothing = {};
+	__u64 key = (__u64)sk;
 
-	if (settings.sockets_in_storage) {
+	if (memory)
+		return memory;
+	if (settings.sockets_in_storage)
 		memory = bpf_sk_storage_get(&socket_storage, (void *)sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	} else {
-		struct memory nothing = {};
-		__u64 key = (__u64)sk;
-
+	if (!memory) {
+		bpf_map_update_elem(&socket_hash, &key, &nothing, BPF_NOEXIST);
 		memory = bpf_map_lookup_elem(&socket_hash, &key);
-		if (!memory) {
-			bpf_map_update_elem(&socket_hash, &key, &nothing, BPF_NOEXIST);
-			memory = bpf_map_lookup_elem(&socket_hash, &key);
-		}
+		hash_in_use = 1;
 	}
 	if (!memory)
 		count_loss(memory_full);
@@ -137,7 +141,7 @@ static __always_inline void forget(struct sock *sk)
 {
 	__u64 key = (__u64)sk;
 
-	if (!settings.sockets_in_storage)
+	if (!settings.sockets_in_storage || hash_in_use)
 		bpf_map_delete_elem(&socket_hash, &key);
 }
 
