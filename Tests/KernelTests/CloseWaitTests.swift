@@ -22,15 +22,11 @@ extension KernelTests {
         }
         let talk = try Conversation(client, server)
         try talk.client.write(100)
+        // Before the FIN comes: data and FIN that wait together may become one, and are read as one.
+        try talk.server.read(self == .dataUnread ? 40 : 100)
         try talk.client.close()
         try talk.server.awaitState(.closeWait)
-        switch self {
-        case .dataUnread: try talk.server.read(40)
-        case .endUnread: try talk.server.read(100)
-        default:
-          try talk.server.read(100)
-          try talk.server.readEnd()
-        }
+        if self == .endRead { try talk.server.readEnd() }
         return talk.server
       }
     }
@@ -112,8 +108,7 @@ extension KernelTests {
       let summary = try tracer.stop()
 
       #expect(tracer.events(of: talk.server).isEmpty)
-      #expect(!tracer.events.contains { $0.event.hasPrefix("close_wait") })
-      #expect(summary.closeWaits?.seen == 0)
+      #expect(summary.account(of: talk.server.player.pid) == nil)
     }
 
     @Test("With --min-age 0 every CLOSE_WAIT is told, however short")
