@@ -67,5 +67,33 @@ extension KernelTests {
       #expect(event.bytesSent == Conversation.requestBytes + 1000)
       #expect(event.bytesReceived == Conversation.responseBytes)
     }
+
+    @Test("A small socket in the place of one that was reset is not taken for it")
+    func placeTakenAgain() throws {
+      let wire = try Wire()
+      let tracer = try Tracer("--min-age", "30s")
+      let reset = try Conversation(wire.left, wire.right, at: Wire.rightAddress)
+      let closed = try Conversation(wire.left, wire.right, at: Wire.rightAddress)
+      try reset.client.close()
+      try reset.client.awaitTabledState(.finWait2)
+      try closed.client.shutdown(.write)
+      try closed.client.awaitState(.finWait2)
+
+      // In one go: a reset frees a small socket, a FIN makes one, which the kernel puts in the same place, and
+      // the same FIN once more is a packet for it.
+      try wire.hold()
+      try reset.server.resetOnClose()
+      try reset.server.close()
+      try closed.server.close()
+      try #require(eventually { closed.server.tabledRetransmissions > 0 })
+      try wire.flow()
+      _ = try tracer.event("time_wait", of: closed.client)
+      try reset.client.awaitTabledState(nil)
+      try tracer.passSentinel(waitingStates: false)
+      try tracer.stop()
+
+      #expect(tracer.events(of: reset.client).isEmpty)
+      #expect(tracer.events(of: closed.client).map(\.event) == ["time_wait"])
+    }
   }
 }

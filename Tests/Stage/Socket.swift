@@ -135,13 +135,21 @@ public struct Socket {
 
   /// The state in the kernel's table: also of what has no descriptor any more, TIME_WAIT among it.
   public var tabledState: State? {
+    tableRow.flatMap { Int($0[3], radix: 16) }.flatMap(State.init)
+  }
+
+  /// How often the kernel has sent again what it waits to be acknowledged, after close() as well.
+  public var tabledRetransmissions: Int {
+    tableRow.flatMap { Int($0[6], radix: 16) } ?? 0
+  }
+
+  /// The words of the socket's line in /proc/net/tcp or tcp6.
+  private var tableRow: [Substring]? {
     let ports = (Self.hexadecimal(local.port), Self.hexadecimal(peer.port))
     for table in ["tcp", "tcp6"] {
       for line in (readFile("/proc/\(player.pid)/net/\(table)") ?? "").split(separator: "\n") {
         let words = line.split(separator: " ")
-        if words.count > 3, words[1].hasSuffix(ports.0), words[2].hasSuffix(ports.1) {
-          return Int(words[3], radix: 16).flatMap(State.init)
-        }
+        if words.count > 6, words[1].hasSuffix(ports.0), words[2].hasSuffix(ports.1) { return words }
       }
     }
     return nil
