@@ -6,6 +6,28 @@
 #define SOCKETS_ARE_ADDRESSES
 #include "origin.bpf.h"
 
+/* Is the memory at this address still the small socket of this connection, alive or just dead? */
+static __always_inline bool is_same_connection(struct sock_common *small, struct wire_origin *origin)
+{
+	__u32 peer, local;
+
+	if (BPF_CORE_READ(small, skc_state) != TCP_TIME_WAIT ||
+	    bpf_ntohs(BPF_CORE_READ(small, skc_dport)) != origin->peer_port ||
+	    bpf_ntohs(BPF_CORE_READ((struct inet_timewait_sock *)small, tw_sport)) != origin->local_port ||
+	    netns_of((struct sock *)small) != origin->netns)
+		return false;
+	if (origin->family == 6) {
+		struct wire_origin now = {};
+
+		copy_addresses(&now, (struct sock *)small);
+		return !__builtin_memcmp(now.peer_address, origin->peer_address, 16) &&
+		       !__builtin_memcmp(now.local_address, origin->local_address, 16);
+	}
+	peer = BPF_CORE_READ(small, skc_daddr);
+	local = BPF_CORE_READ(small, skc_rcv_saddr);
+	return peer == *(__u32 *)origin->peer_address && local == *(__u32 *)origin->local_address;
+}
+
 static __always_inline void on_small_socket(struct inet_timewait_sock *small)
 {
 	struct wire_origin *found;
@@ -14,7 +36,8 @@ static __always_inline void on_small_socket(struct inet_timewait_sock *small)
 	if (BPF_CORE_READ(small, tw_substate) != TCP_TIME_WAIT)
 		return;
 	found = bpf_map_lookup_elem(&handed_over, &key);
-	if (found)
+	/* A small socket that was reset leaves its entry until the next look, and its memory to the next one. */
+	if (found && is_same_connection(&small->__tw_common, found))
 		report_time_wait(key, found);
 }
 
@@ -38,26 +61,12 @@ int BPF_PROG(handle_packet_end, struct sk_buff *skb, void *location, int reason,
 	return 0;
 }
 
-/* Is the memory at this address still the small socket of this connection, alive or just dead? */
-static __always_inline bool is_same_connection(struct sock_common *small, struct wire_origin *origin)
+/* Deletes the entry that was looked at, not the one of another small socket that has its address by now. */
+static __always_inline bool drop(__u64 key, const struct wire_origin *origin)
 {
-	__u32 peer, local;
+	struct wire_origin *present = bpf_map_lookup_elem(&handed_over, &key);
 
-	if (BPF_CORE_READ(small, skc_state) != TCP_TIME_WAIT ||
-	    bpf_ntohs(BPF_CORE_READ(small, skc_dport)) != origin->peer_port ||
-	    bpf_ntohs(BPF_CORE_READ((struct inet_timewait_sock *)small, tw_sport)) != origin->local_port ||
-	    netns_of((struct sock *)small) != origin->netns)
-		return false;
-	if (origin->family == 6) {
-		struct wire_origin now = {};
-
-		copy_addresses(&now, (struct sock *)small);
-		return !__builtin_memcmp(now.peer_address, origin->peer_address, 16) &&
-		       !__builtin_memcmp(now.local_address, origin->local_address, 16);
-	}
-	peer = BPF_CORE_READ(small, skc_daddr);
-	local = BPF_CORE_READ(small, skc_rcv_saddr);
-	return peer == *(__u32 *)origin->peer_address && local == *(__u32 *)origin->local_address;
+	return present && present->time_ns == origin->time_ns && !bpf_map_delete_elem(&handed_over, &key);
 }
 
 /*
@@ -87,7 +96,7 @@ int settle_handed_over(struct bpf_iter__bpf_map_elem *context)
 		 * Its memory is used again. With a hook, it was not in TIME_WAIT; yet a hook can be skipped, and
 		 * a short-lived TIME_WAIT then falls between two looks. No small socket times out within a second.
 		 */
-		if (!bpf_map_delete_elem(&handed_over, &key) && !same &&
+		if (drop(key, &origin) && !same &&
 		    (!settings.small_sockets_hooked || bpf_ktime_get_boot_ns() - origin.time_ns < 1000000000))
 			count_loss(handed_over_gone);
 		return 0;
