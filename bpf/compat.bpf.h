@@ -53,20 +53,37 @@ static __always_inline struct inet_hashinfo *tcp_hashinfo_of(struct net *net)
 }
 
 /*
- * v5.11, 3ca1032ab7ab: bpf_get_current_task_btf() gives a pointer that is read without a helper call.
+ * v5.11, 3ca1032ab7ab: bpf_get_current_task_btf() gives a pointer that is read like any memory; before, each field is
+ * copied by a helper.
  */
+#define TASKS_ARE_TYPED bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)
+#define TASK_READ(task, field) (TASKS_ARE_TYPED ? (task)->field : BPF_CORE_READ(task, field))
+
 static __always_inline struct task_struct *current_task(void)
 {
-	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf))
+	if (TASKS_ARE_TYPED)
 		return (void *)bpf_get_current_task_btf();
 	return (void *)bpf_get_current_task();
 }
 
 static __always_inline unsigned int task_flags(struct task_struct *task)
 {
-	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf))
-		return task->flags;
-	return BPF_CORE_READ(task, flags);
+	return TASK_READ(task, flags);
+}
+
+static __always_inline struct task_struct *leader_of(struct task_struct *task)
+{
+	return TASK_READ(task, group_leader);
+}
+
+static __always_inline void copy_comm(char comm[16], struct task_struct *task)
+{
+	if (TASKS_ARE_TYPED) {
+		((__u64 *)comm)[0] = *(__u64 *)&task->comm[0];
+		((__u64 *)comm)[1] = *(__u64 *)&task->comm[8];
+	} else {
+		bpf_probe_read_kernel(comm, 16, task->comm);
+	}
 }
 
 /*

@@ -159,7 +159,6 @@ struct tcp_sock {
 	__u32 snd_nxt;
 	__u32 snd_una;
 	__u32 rcv_tstamp;
-	int linger2;
 };
 
 struct timer_list {
@@ -210,6 +209,12 @@ struct bpf_iter__task_file {
 struct bpf_iter__bpf_map_elem {
 	struct bpf_iter_meta *meta;
 	void *key;
+	void *value;
+};
+
+struct bpf_iter__bpf_sk_storage_map {
+	struct bpf_iter_meta *meta;
+	struct sock *sk;
 	void *value;
 };
 

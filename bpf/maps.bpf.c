@@ -17,7 +17,6 @@ const volatile __u8 target_local_ports[WIRE_PORT_BITMAP] = {};
 const volatile __u8 target_peer_ports[WIRE_PORT_BITMAP] = {};
 struct wire_losses losses = {};
 struct wire_round current_round = { .number = 1 };
-int longest_small_wait = 0;
 __u32 hash_in_use = 0;
 __u32 tracer = 0;
 

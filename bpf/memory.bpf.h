@@ -15,11 +15,15 @@ struct memory {
 	struct wire_process holder; /* in whose files the tracer met the socket last */
 	__u64 opened_ns;
 	__u64 fin_sent_ns;
+	__u64 waiting_since_ns;
 	__u8 role;
 	__u8 opener_source;
 	__u8 closer_source;
 	__u8 cause;
-	__u8 padding[4];
+	__u8 waiting; /* WIRE_CLOSE_WAIT or WIRE_FIN_WAIT2 while the socket is in that state; 0 in any other */
+	__u8 listed;  /* it has been put into the map `waiting` */
+	__u8 approximate_since;
+	__u8 closed; /* its end has been told */
 };
 
 /*
@@ -46,9 +50,9 @@ struct socket_hash_map {
 };
 
 /*
- * Sockets now in CLOSE_WAIT or FIN_WAIT2, by address: what stays there is what is reported, and what
- * leaves soon costs no record. Written and deleted by handle_state as they enter and leave, and
- * filled by the seeding iterators. The frontend sets the size.
+ * Sockets that have been in CLOSE_WAIT or FIN_WAIT2 for min_age, by address: what is reported. Filled by the
+ * iterators, deleted from by handle_state as sockets leave these states; those that leave soon never come here.
+ * The frontend sets the size.
  */
 struct waiting_map {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -95,8 +99,6 @@ extern const volatile __u8 target_local_ports[WIRE_PORT_BITMAP];
 extern const volatile __u8 target_peer_ports[WIRE_PORT_BITMAP];
 extern struct wire_losses losses;
 extern struct wire_round current_round;
-/* How long a small socket lives at the most (TCP_TIMEWAIT_LEN), in jiffies; set while seeding. */
-extern int longest_small_wait;
 /* The hash has, or had, an entry beside the storage. */
 extern __u32 hash_in_use;
 /* The tracer's own thread group id; set while seeding. */
@@ -137,6 +139,21 @@ static __always_inline struct memory *remember(struct sock *sk)
 	return memory;
 }
 
+/* The entry of this socket among those that wait, or NULL. */
+static __always_inline struct wire_origin *entry_of(struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+
+	return bpf_map_lookup_elem(&waiting, &key);
+}
+
+static __always_inline void unlist(struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+
+	bpf_map_delete_elem(&waiting, &key);
+}
+
 static __always_inline void forget(struct sock *sk)
 {
 	__u64 key = (__u64)sk;
@@ -147,12 +164,12 @@ static __always_inline void forget(struct sock *sk)
 
 static __always_inline void name_process(struct wire_process *process, struct task_struct *task)
 {
-	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	struct task_struct *leader = leader_of(task);
 
-	process->pid = BPF_CORE_READ(task, tgid);
-	process->tid = BPF_CORE_READ(task, pid);
-	process->started_ns = BPF_CORE_READ(leader, start_boottime);
-	bpf_probe_read_kernel(process->comm, sizeof(process->comm), leader->comm);
+	process->pid = TASK_READ(task, tgid);
+	process->tid = TASK_READ(task, pid);
+	process->started_ns = TASK_READ(leader, start_boottime);
+	copy_comm(process->comm, leader);
 }
 
 #endif

@@ -71,26 +71,42 @@ static __always_inline __u64 small_socket_since_ns(struct inet_timewait_sock *sm
 	return bpf_ktime_get_boot_ns() - (waited > 0 ? waited : 0) * nanoseconds_per_jiffy();
 }
 
+/* Puts the socket into the map of those that wait, where the next steps find it. */
+static __always_inline void list(struct sock *sk, struct memory *memory)
+{
+	struct wire_origin origin = {};
+	__u64 key = (__u64)sk;
+	__u8 state;
+
+	describe(&origin, sk, as_tcp(sk), memory, bpf_ktime_get_boot_ns());
+	origin.kind = memory->waiting;
+	origin.since_ns = memory->waiting_since_ns;
+	origin.approximate_since = memory->approximate_since;
+	memory->listed = 1;
+	if (bpf_map_update_elem(&waiting, &key, &origin, BPF_ANY)) {
+		count_loss(waiting_full);
+		return;
+	}
+	/* Did it leave its state while this ran, and was not found in the map? */
+	state = BPF_CORE_READ(sk, sk_state);
+	if (!memory->waiting || state != (origin.kind == WIRE_CLOSE_WAIT ? TCP_CLOSE_WAIT : TCP_FIN_WAIT2))
+		unlist(sk);
+}
+
 /* A socket that was in CLOSE_WAIT or FIN_WAIT2 before the tracer was there to see it enter. */
 static __always_inline void seed_waiting(struct sock *sk, struct memory *memory)
 {
 	__u8 state = BPF_CORE_READ(sk, sk_state);
-	struct wire_origin origin = {};
-	__u64 key = (__u64)sk;
 
+	memory->waiting_since_ns = last_packet_ns(sk);
+	memory->approximate_since = 1;
 	if (state == TCP_CLOSE_WAIT && settings.want_close_wait)
-		origin.kind = WIRE_CLOSE_WAIT;
+		memory->waiting = WIRE_CLOSE_WAIT;
 	else if (state == TCP_FIN_WAIT2 && settings.want_fin_wait2)
-		origin.kind = WIRE_FIN_WAIT2;
+		memory->waiting = WIRE_FIN_WAIT2;
 	else
 		return;
-	describe(&origin, sk, as_tcp(sk), memory, bpf_ktime_get_boot_ns());
-	origin.since_ns = last_packet_ns(sk);
-	origin.approximate_since = 1;
-	if (bpf_map_update_elem(&waiting, &key, &origin, BPF_NOEXIST))
-		return;
-	if (BPF_CORE_READ(sk, sk_state) != state) /* it left while this ran, and found nothing to delete */
-		bpf_map_delete_elem(&waiting, &key);
+	list(sk, memory);
 }
 
 /* Every open file once, after the hooks are attached: what has no memory is older than they are. */
@@ -103,7 +119,6 @@ int seed_from_files(struct bpf_iter__task_file *context)
 	__u8 state;
 
 	tracer = bpf_get_current_pid_tgid() >> 32;
-	longest_small_wait = 60 * (1000000000 / nanoseconds_per_jiffy());
 	if (!sk || !task)
 		return 0;
 	state = BPF_CORE_READ(sk, sk_state);
@@ -177,7 +192,38 @@ int seed_from_table(struct bpf_iter__tcp *context)
 	return 0;
 }
 
-/* First step of a round: marks each socket that has waited for min_age, and was not marked before. */
+static __always_inline void list_if_due(struct sock *sk, struct memory *memory)
+{
+	if (memory->waiting && !memory->listed &&
+	    bpf_ktime_get_boot_ns() - memory->waiting_since_ns >= current_round.min_age_ns)
+		list(sk, memory);
+}
+
+/* First step of a round, over every socket that is remembered: those that have waited for min_age are listed. */
+SEC("iter/bpf_sk_storage_map")
+int list_due(struct bpf_iter__bpf_sk_storage_map *context)
+{
+	struct memory *memory = context->value;
+	struct sock *sk = context->sk;
+
+	if (sk && memory)
+		list_if_due(sk, memory);
+	return 0;
+}
+
+/* The same for those that are remembered in the hash. */
+SEC("iter/bpf_map_elem")
+int list_due_from_hash(struct bpf_iter__bpf_map_elem *context)
+{
+	struct memory *memory = context->value;
+	__u64 *key = context->key;
+
+	if (key && memory)
+		list_if_due((struct sock *)*key, memory);
+	return 0;
+}
+
+/* Second step: marks each listed socket that has waited for min_age, and was not marked before. */
 SEC("iter/bpf_map_elem")
 int mark_due(struct bpf_iter__bpf_map_elem *context)
 {
@@ -197,8 +243,7 @@ int mark_due(struct bpf_iter__bpf_map_elem *context)
 /* The record of this socket, if this round marked it. */
 static __always_inline struct wire_origin *marked(struct sock *sk)
 {
-	__u64 key = (__u64)sk;
-	struct wire_origin *origin = bpf_map_lookup_elem(&waiting, &key);
+	struct wire_origin *origin = entry_of(sk);
 
 	if (!origin || origin->kind != WIRE_CLOSE_WAIT || origin->reported != (__u8)current_round.number)
 		return NULL;
@@ -263,7 +308,7 @@ static __always_inline void write_holder(struct bpf_iter__task_file *context, st
 }
 
 /*
- * Second step, over every open file: writes a record for each descriptor of a marked socket, and notes in
+ * Third step, over every open file: writes a record for each descriptor of a marked socket, and notes in
  * the sockets that wait to be accepted who has their listener. A port may have many listeners
  * (SO_REUSEPORT), so the accept queues themselves are asked.
  */
@@ -303,7 +348,7 @@ int find_holders_before_5_17(struct bpf_iter__task_file *context)
 	return 0;
 }
 
-/* Third step: writes a record for each socket that was marked and is still there. */
+/* Last step: writes a record for each socket that was marked and is still there. */
 SEC("iter/bpf_map_elem")
 int report_due(struct bpf_iter__bpf_map_elem *context)
 {

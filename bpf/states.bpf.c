@@ -82,33 +82,17 @@ static __always_inline void on_first_fin(struct sock *sk)
 	}
 }
 
-/* Puts the socket among those that may stay where they are. */
-static __always_inline void watch(struct sock *sk, struct tcp_sock *tcp, __u8 kind)
+/* From now on it waits, until somebody does something. Most do at once: no more than the time is noted. */
+static __always_inline void on_wait(struct sock *sk, __u8 state)
 {
-	struct wire_origin origin = {};
-	__u64 key = (__u64)sk;
+	struct memory *memory = remember(sk);
 
-	describe(&origin, sk, tcp, recall(sk), bpf_ktime_get_boot_ns());
-	origin.kind = kind;
-	if (kind == WIRE_CLOSE_WAIT || !origin.since_ns)
-		origin.since_ns = origin.time_ns;
-	if (bpf_map_update_elem(&waiting, &key, &origin, BPF_ANY))
-		count_loss(waiting_full);
-}
-
-/*
- * Our FIN is acknowledged, the peer's is to come. A closed socket is handed over to a small one in the same
- * breath, unless its time to wait is longer than a small one's.
- */
-static __always_inline bool stays_in_fin_wait2(struct sock *sk, struct tcp_sock *tcp)
-{
-	int timeout = tcp->linger2;
-
-	if (!(sk->sk_flags & 1 << SOCK_DEAD))
-		return true;
-	if (!timeout)
-		timeout = sk->__sk_common.skc_net.net->ipv4.sysctl_tcp_fin_timeout;
-	return timeout > 0 && timeout > longest_small_wait;
+	if (!memory)
+		return;
+	memory->waiting_since_ns = bpf_ktime_get_boot_ns();
+	if (state == WIRE_FIN_WAIT2 && memory->fin_sent_ns)
+		memory->waiting_since_ns = memory->fin_sent_ns;
+	memory->waiting = state;
 }
 
 /*
@@ -119,34 +103,38 @@ static __always_inline void on_close_wait_left(struct sock *sk, struct tcp_sock 
 {
 	struct task_struct *task = current_task();
 	__u64 now = bpf_ktime_get_boot_ns();
-	struct wire_origin *origin, end;
-	__u64 key = (__u64)sk;
-	struct memory *memory;
+	struct wire_origin *entry = NULL, end = {};
+	struct memory *memory = recall(sk);
 
-	origin = bpf_map_lookup_elem(&waiting, &key);
-	if (!origin)
+	if (!memory || memory->waiting != WIRE_CLOSE_WAIT)
 		return;
-	if (now - origin->since_ns < settings.min_age_ns && !origin->reported &&
+	memory->waiting = 0;
+	if (memory->listed)
+		entry = entry_of(sk);
+	if (now - memory->waiting_since_ns < settings.min_age_ns && !(entry && entry->reported) &&
 	    !(settings.report_exits && task_flags(task) & PF_EXITING && process_acts(sk, task))) {
-		bpf_map_delete_elem(&waiting, &key);
+		if (entry)
+			unlist(sk);
 		return;
 	}
-	__builtin_memcpy(&end, origin, sizeof(end));
-	bpf_map_delete_elem(&waiting, &key);
-	memory = recall(sk);
-	if (memory && memory->opener_source) { /* accepted after the peer's FIN, perhaps */
-		end.opener = memory->opener;
-		end.opener_source = memory->opener_source;
-	}
-	end.time_ns = now;
+	describe(&end, sk, tcp, memory, now);
 	end.kind = WIRE_CLOSE_WAIT_END;
+	end.since_ns = memory->waiting_since_ns;
+	end.approximate_since = memory->approximate_since;
+	if (entry) {
+		end.reported = entry->reported;
+		if (!end.opener_source) { /* the owner of its listener */
+			end.opener = entry->opener;
+			end.opener_source = entry->opener_source;
+		}
+		unlist(sk);
+	}
 	explain_close_wait(&end, sk, tcp);
 	copy_byte_counts(&end, tcp, true);
 	if (sk->sk_err) {
 		end.cause = WIRE_CAUSE_RESET;
 	} else if (is_tracer()) {
-		if (memory)
-			end.closer = memory->holder;
+		end.closer = memory->holder;
 		end.closer_source = WIRE_SOURCE_CLOSE;
 	} else if (process_acts(sk, task)) {
 		name_process(&end.closer, task);
@@ -162,22 +150,26 @@ static __always_inline void on_close_wait_left(struct sock *sk, struct tcp_sock 
  */
 static __always_inline void on_closed_actively(struct sock *sk, struct tcp_sock *tcp, int from)
 {
-	struct wire_origin origin = {}, *waited;
+	struct wire_origin origin = {}, *entry;
 	struct inet_timewait_sock *small;
-	__u64 key = (__u64)sk;
+	struct memory *memory = recall(sk);
+	__u64 key;
 
-	/* It was entered if it stayed, and it may have been shut down then and be closed now: always look. */
-	if (settings.want_fin_wait2 && from == TCP_FIN_WAIT2) {
-		waited = bpf_map_lookup_elem(&waiting, &key);
-		if (waited) {
-			origin.reported = waited->reported;
-			bpf_map_delete_elem(&waiting, &key);
+	if (memory) {
+		if (memory->closed)
+			return;
+		memory->closed = 1;
+		memory->waiting = 0;
+		entry = memory->listed ? entry_of(sk) : NULL;
+		if (entry) {
+			origin.reported = entry->reported;
+			unlist(sk);
 		}
 	}
 	small = small_socket_of(sk, tcp);
 	if (!small)
 		return;
-	describe(&origin, sk, tcp, recall(sk), bpf_ktime_get_boot_ns());
+	describe(&origin, sk, tcp, memory, bpf_ktime_get_boot_ns());
 	origin.entered_from = from;
 	if (BPF_CORE_READ(small, tw_substate) == TCP_TIME_WAIT) {
 		if (!settings.want_time_wait || !is_target_process(&origin))
@@ -232,12 +224,13 @@ static __always_inline void on_state(struct sock *sk, int from, int to)
 		on_first_fin(sk);
 		break;
 	case TCP_FIN_WAIT2:
-		if (settings.want_fin_wait2 && stays_in_fin_wait2(sk, tcp))
-			watch(sk, tcp, WIRE_FIN_WAIT2);
+		/* A closed socket as a rule is handed over to a small one in the same breath. */
+		if (settings.want_fin_wait2)
+			on_wait(sk, WIRE_FIN_WAIT2);
 		break;
 	case TCP_CLOSE_WAIT:
 		if (settings.want_close_wait)
-			watch(sk, tcp, WIRE_CLOSE_WAIT);
+			on_wait(sk, WIRE_CLOSE_WAIT);
 		break;
 	case TCP_CLOSE:
 		if (from == TCP_FIN_WAIT1 || from == TCP_FIN_WAIT2 || from == TCP_CLOSING)
@@ -248,10 +241,10 @@ static __always_inline void on_state(struct sock *sk, int from, int to)
 }
 
 /*
- * Since v6.1 (05b24ff9b2cf) the kernel skips a program that is running on the same processor already. A softirq
- * may interrupt handle_state between two instructions and change a state itself, so an understudy stands behind
- * it on the same hook, and plays when the first is found to have missed its call. What each processor is at is
- * kept as a stack two deep: the process's change, and that of the softirq within it.
+ * Since v6.1 (05b24ff9b2cf) the kernel skips a program that is running on the same processor already. A softirq may
+ * interrupt handle_state between two instructions and change the state of another socket, so an understudy stands
+ * behind it on the same hook, and plays when the first has missed its call. Each processor has a note of the call
+ * that the process on it is at, and one for the softirq within it: the socket's lock tells which is which.
  */
 #define MAX_PROCESSORS 1024
 
@@ -262,56 +255,49 @@ struct call {
 };
 
 static struct calls {
-	struct call current;
-	struct call interrupted;
+	struct call of_process;
+	struct call of_softirq;
 } __attribute__((aligned(64))) calls[MAX_PROCESSORS]; /* a cache line each */
 
-static __always_inline bool is_call(struct call *call, struct sock *sk, int from, int to)
+static __always_inline struct calls *calls_here(void)
 {
-	return call->socket == (__u64)sk && call->from == from && call->to == to;
+	return &calls[bpf_get_smp_processor_id() & (MAX_PROCESSORS - 1)];
 }
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(handle_state, struct sock *sk, int from, int to)
 {
-	__u32 processor = bpf_get_smp_processor_id() & (MAX_PROCESSORS - 1);
+	struct calls *here = calls_here();
 
-	calls[processor].interrupted = calls[processor].current;
-	calls[processor].current.socket = (__u64)sk;
-	calls[processor].current.from = from;
-	calls[processor].current.to = to;
+	if (settings.has_understudy) {
+		struct call *call = sk->sk_lock.owned ? &here->of_process : &here->of_softirq;
+
+		/* What a softirq may have left, because its understudy was skipped, must not be taken for a later call. */
+		here->of_softirq.socket = 0;
+		barrier();
+		call->from = from;
+		call->to = to;
+		call->socket = (__u64)sk;
+	}
 	if (sk->sk_protocol == IPPROTO_TCP)
 		on_state(sk, from, to);
 	return 0;
 }
 
-/* Did handle_state take this call? Then it is taken off the stack, of which nothing may stay behind. */
-static __always_inline bool was_taken(struct calls *stack, struct sock *sk, int from, int to)
-{
-	const struct call none = {};
-	struct call below = stack->interrupted;
-
-	if (is_call(&stack->current, sk, from, to)) {
-		/* In this order: a softirq in between leaves nothing but what the next call overwrites. */
-		stack->interrupted = none;
-		barrier();
-		stack->current = below;
-		return true;
-	}
-	/* A softirq came between the two, and its understudy was skipped, as this one was running already. */
-	if (is_call(&below, sk, from, to)) {
-		stack->interrupted = none;
-		stack->current = none;
-		return true;
-	}
-	return false;
-}
-
+/*
+ * From v7.0 a process may be moved to another processor between the two. Then both handle the call, which does no
+ * harm: all that on_state does can be done twice.
+ */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(handle_missed_state, struct sock *sk, int from, int to)
 {
-	if (was_taken(&calls[bpf_get_smp_processor_id() & (MAX_PROCESSORS - 1)], sk, from, to))
+	struct calls *here = calls_here();
+	struct call *call = sk->sk_lock.owned ? &here->of_process : &here->of_softirq;
+
+	if (call->socket == (__u64)sk && call->from == from && call->to == to) {
+		call->socket = 0;
 		return 0;
+	}
 	__atomic_fetch_add(&losses.rescued, 1, __ATOMIC_RELAXED);
 	if (sk->sk_protocol == IPPROTO_TCP)
 		on_state(sk, from, to);

@@ -137,7 +137,8 @@ struct wire_settings {
 	__u8 sockets_in_storage;   /* per-socket memory is sk_storage; 0: a hash */
 	__u8 small_sockets_hooked; /* a hook sees each small socket enter TIME_WAIT */
 	__u8 report_exits;	   /* a CLOSE_WAIT that a process ends by its own end is told, however short */
-	__u8 padding[6];
+	__u8 has_understudy;	   /* the kernel skips programs that interrupt themselves */
+	__u8 padding[5];
 };
 
 _Static_assert(sizeof(struct wire_process) == 32, "wire_process");

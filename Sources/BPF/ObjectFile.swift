@@ -35,6 +35,9 @@ public struct ObjectFile: ~Copyable {
   /// right, their sum may be of two moments.
   public var losses: wire_losses { clb_object_losses(handle).pointee }
 
+  /// Are sockets remembered in the hash, all of them or some?
+  public var usesHash: Bool { clb_object_uses_hash(handle) }
+
   public func withRound<Result>(_ body: (inout wire_round) -> Result) -> Result {
     body(&clb_object_round(handle).pointee)
   }

@@ -168,6 +168,11 @@ struct wire_round *clb_object_round(struct clb_object *object)
 	return &object->skeleton->data->current_round;
 }
 
+bool clb_object_uses_hash(struct clb_object *object)
+{
+	return object->skeleton->bss->hash_in_use || !object->skeleton->rodata->settings.sockets_in_storage;
+}
+
 static struct bpf_program *program_named(struct clb_object *object, const char *name)
 {
 	return bpf_object__find_program_by_name(object->skeleton->obj, name);

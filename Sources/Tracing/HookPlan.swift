@@ -25,12 +25,14 @@ struct HookPlan {
   var loops: Bool
   /// Maps may allocate as they grow, rather than at the start.
   var mapsGrow: Bool
+  /// The kernel skips a program that interrupts itself, so a second one stands behind the first.
+  var needsUnderstudy: Bool
   var refusals: [Start.Refusal] = []
 
   var hooks: [Hook] { [Self.state] + [accept, smallSocket].compactMap(\.self) }
 
   /// In the order in which they must be attached: the understudy looks at what the program before it has done.
-  var programs: [String] { hooks.map(\.program) + [Self.understudy] }
+  var programs: [String] { hooks.map(\.program) + (needsUnderstudy ? [Self.understudy] : []) }
 
   static let state = Hook(program: "handle_state", name: "tp_btf/inet_sock_set_state")
   private static let understudy = "handle_missed_state"
@@ -52,8 +54,11 @@ struct HookPlan {
   /// Every program that is loaded only if the plan has it.
   static let optionalPrograms = [
     "handle_accept", "handle_accept_before_6_10", "handle_accept_return", "handle_read", "handle_small_socket",
-    "handle_packet_end", "find_holders", "find_holders_before_5_17", fork,
+    "handle_packet_end", understudy, "find_holders", "find_holders_before_5_17", listing, fork,
   ]
+
+  /// Goes over the sockets that are remembered in sk_storage.
+  static let listing = "list_due"
 
   /// Reads every open file for who holds a socket.
   var holders: String { loops ? "find_holders" : "find_holders_before_5_17" }
@@ -73,11 +78,13 @@ struct HookPlan {
     let hasStorage = types.hasHelper("BPF_FUNC_get_current_task_btf")
     // v6.1, struct bpf_mem_alloc: before, a map that allocates inside a tracing program can deadlock.
     let mapsGrow = types.hasStruct("bpf_mem_alloc")
+    // v6.1, 05b24ff9b2cf, which leaves no trace among the types: the same release.
+    let needsUnderstudy = mapsGrow
     func plan(_ accept: Hook?, _ smallSocket: Hook?) -> HookPlan {
       // A kprobe gets the socket as a number, which sk_storage does not take.
       HookPlan(
         accept: accept, smallSocket: smallSocket, usesSocketStorage: hasStorage && accept != acceptReturn,
-        loops: types.hasHelper("BPF_FUNC_loop"), mapsGrow: mapsGrow)
+        loops: types.hasHelper("BPF_FUNC_loop"), mapsGrow: mapsGrow, needsUnderstudy: needsUnderstudy)
     }
     let packetEnd = hooks.packetEndNamesSocket ? packetEnd : nil
     switch choice {

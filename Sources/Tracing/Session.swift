@@ -78,9 +78,12 @@ final class Session {
       settings.write(to: &wire)
       wire.sockets_in_storage = plan.usesSocketStorage ? 1 : 0
       wire.small_sockets_hooked = plan.smallSocket == nil ? 0 : 1
+      wire.has_understudy = plan.needsUnderstudy ? 1 : 0
     }
     object.writePorts(local: settings.localPorts?.bitmap, peer: settings.peerPorts?.bitmap)
-    let chosen = plan.programs + [plan.holders] + (settings.followsChildren ? [HookPlan.fork] : [])
+    let chosen =
+      plan.programs + [plan.holders] + (settings.followsChildren ? [HookPlan.fork] : [])
+      + (plan.usesSocketStorage ? [HookPlan.listing] : [])
     for program in HookPlan.optionalPrograms {
       try object.choose(program, load: chosen.contains(program))
     }
@@ -238,6 +241,12 @@ final class Session {
       round.due = 0
       round.everything = everything ? 1 : 0
       round.min_age_ns = ofAnyAge ? 0 : settings.minAgeNanoseconds
+    }
+    if plan.usesSocketStorage {
+      try object.iterate(HookPlan.listing, over: "socket_storage", recordSize: KernelOrigin.size) { _ in }
+    }
+    if object.usesHash {
+      try object.iterate("list_due_from_hash", over: "socket_hash", recordSize: KernelOrigin.size) { _ in }
     }
     try object.iterate("mark_due", over: "waiting", recordSize: KernelOrigin.size) { _ in }
     return object.withRound { $0.due }
