@@ -103,6 +103,7 @@ struct sock_common {
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
 	unsigned long skc_flags;
+	struct sock *skc_listener; /* of a request socket */
 	struct hlist_nulls_node skc_nulls_node;
 	refcount_t skc_refcnt;
 };

@@ -3,52 +3,7 @@
  * What no change of state tells: sockets older than the tracer, sockets that stay where they are, and who
  * has them open. All of it is read by the frontend from iterators, none of it runs by itself.
  */
-#define SOCKETS_ARE_ADDRESSES
-#include "origin.bpf.h"
-
-static __always_inline bool is_tcp(struct sock *sk)
-{
-	__u16 family = BPF_CORE_READ(sk, sk_family);
-
-	return (family == AF_INET || family == AF_INET6) && BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP;
-}
-
-/* The TCP socket behind an open file, or NULL. */
-static __always_inline struct sock *tcp_socket_of(struct bpf_iter__task_file *context)
-{
-	struct file *file = context->file;
-	struct sock *sk;
-
-	if (!file)
-		return NULL;
-	sk = socket_of_file(file);
-	return sk && is_tcp(sk) ? sk : NULL;
-}
-
-/*
- * Which end an older socket is. The kernel counts the SYN of an active open into bytes_acked, and no
- * SYN for a passive one; FIN_WAIT2 has the FIN in it as well. Sequence numbers move under this reader:
- * what does not come out as one of the two is unknown.
- */
-static __always_inline __u8 role_of(struct sock *sk)
-{
-	struct tcp_sock *tcp = (struct tcp_sock *)sk;
-	__u64 acked = BPF_CORE_READ(tcp, bytes_acked);
-	__u32 unacknowledged = BPF_CORE_READ(tcp, snd_nxt) - BPF_CORE_READ(tcp, snd_una);
-	__u64 sent = BPF_CORE_READ(tcp, bytes_sent) - BPF_CORE_READ(tcp, bytes_retrans);
-	__u8 state = BPF_CORE_READ(sk, sk_state);
-	__u64 beyond_payload = acked + unacknowledged - sent;
-
-	if (BPF_CORE_READ(tcp, bytes_acked) != acked)
-		return WIRE_ROLE_UNKNOWN;
-	if (state == TCP_FIN_WAIT2)
-		beyond_payload--;
-	else if (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT)
-		return WIRE_ROLE_UNKNOWN;
-	if (beyond_payload > 1)
-		return WIRE_ROLE_UNKNOWN;
-	return beyond_payload ? WIRE_ROLE_CLIENT : WIRE_ROLE_SERVER;
-}
+#include "files.bpf.h"
 
 /* The peer's last packet is the best that is known of when an older socket entered its state. */
 static __always_inline __u64 last_packet_ns(struct sock *sk)
@@ -250,13 +205,6 @@ static __always_inline struct wire_origin *marked(struct sock *sk)
 	return origin;
 }
 
-struct queue_walk {
-	struct request_sock *request;
-	struct wire_process owner;
-	__u32 length;
-	__u32 limit;
-};
-
 static __always_inline bool note_next(struct queue_walk *walk)
 {
 	struct request_sock *request = walk->request;
@@ -277,18 +225,6 @@ static __always_inline bool note_next(struct queue_walk *walk)
 static long note_in_loop(__u32 index, struct queue_walk *walk)
 {
 	return !note_next(walk);
-}
-
-/* The accept queue of the listener, from its head; false if the file is none with a queue. */
-static __always_inline bool begin_walk(struct queue_walk *walk, struct sock *sk, struct task_struct *task)
-{
-	if (BPF_CORE_READ(sk, sk_state) != TCP_LISTEN)
-		return false;
-	walk->request = BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_accept_queue.rskq_accept_head);
-	walk->length = BPF_CORE_READ(sk, sk_ack_backlog);
-	walk->limit = BPF_CORE_READ(sk, sk_max_ack_backlog);
-	name_process(&walk->owner, task);
-	return walk->request;
 }
 
 static __always_inline void write_holder(struct bpf_iter__task_file *context, struct task_struct *task,

@@ -101,6 +101,40 @@ struct wire_holder {
 	__u8 padding[4];
 };
 
+/* What a census knows of the process behind a socket. */
+enum wire_standing {
+	WIRE_STANDING_NONE = 0,	  /* no process has a descriptor: the kernel's own, or closed in this moment */
+	WIRE_STANDING_HOLDER = 1, /* the process has a descriptor; the first by pid, if several have */
+	WIRE_STANDING_LISTENER = 2, /* nobody has accepted it: the process has its listener */
+	WIRE_STANDING_CLOSED = 3,   /* its process has closed it */
+	WIRE_STANDING_TIME_WAIT = 4,
+};
+
+/* What sockets of a census have in common. What was not asked for, or is not known, is 0. */
+struct wire_census_group {
+	__u8 local_address[16]; /* IPv4, and IPv6 that speaks IPv4: the first four bytes */
+	__u8 peer_address[16];
+	__u32 netns; /* inode number of the network namespace */
+	__u32 pid;
+	__u16 local_port; /* of a server's connections */
+	__u16 peer_port;  /* of the others */
+	__u8 state;	  /* TCP_ESTABLISHED to TCP_CLOSING */
+	__u8 family;	  /* 4 or 6 */
+	__u8 role;
+	__u8 standing;
+};
+
+struct wire_census_count {
+	__u64 sockets;
+	__u64 shared;		     /* those that several processes have a descriptor of */
+	struct wire_process process; /* of group.pid */
+};
+
+struct wire_census_entry {
+	struct wire_census_group group;
+	struct wire_census_count count;
+};
+
 /* The rounds in which the frontend asks for what has waited too long. */
 struct wire_round {
 	__u64 min_age_ns; /* set by the frontend */
@@ -120,6 +154,8 @@ struct wire_losses {
 	__u64 targets_full;	/* a process that a target started could not be added */
 	__u64 rescued;		/* no loss: a change of state that only the understudy saw */
 	__u64 handed_over_gone; /* a small socket vanished between two looks: TIME_WAIT or not, unknown */
+	__u64 owners_full;	/* of a census: the process behind a socket could not be noted */
+	__u64 groups_full;	/* of a census: a socket that was counted in no group */
 };
 
 /* Set once, before the programs are loaded. */
@@ -138,13 +174,21 @@ struct wire_settings {
 	__u8 small_sockets_hooked; /* a hook sees each small socket enter TIME_WAIT */
 	__u8 report_exits;	   /* a CLOSE_WAIT that a process ends by its own end is told, however short */
 	__u8 has_understudy;	   /* the kernel skips programs that interrupt themselves */
-	__u8 padding[5];
+	__u8 census_lists_time_waits; /* each TIME_WAIT is a record of its own */
+	__u8 census_owner;	      /* these say what a census counts by, beside state and namespace */
+	__u8 census_role;
+	__u8 census_peer;
+	__u8 census_ports;
+	__u32 census_states; /* 1 << TCP_…: those that are counted */
+	__u32 padding;
 };
 
 _Static_assert(sizeof(struct wire_process) == 32, "wire_process");
 _Static_assert(sizeof(struct wire_origin) == 176, "wire_origin");
 _Static_assert(sizeof(struct wire_holder) == 48, "wire_holder");
-_Static_assert(sizeof(struct wire_losses) == 64, "wire_losses");
-_Static_assert(sizeof(struct wire_settings) == 32, "wire_settings");
+_Static_assert(sizeof(struct wire_census_group) == 48, "wire_census_group");
+_Static_assert(sizeof(struct wire_census_entry) == 96, "wire_census_entry");
+_Static_assert(sizeof(struct wire_losses) == 80, "wire_losses");
+_Static_assert(sizeof(struct wire_settings) == 40, "wire_settings");
 
 #endif

@@ -47,6 +47,13 @@ public struct ObjectFile: ~Copyable {
     try check(clb_program_choose(handle, program, load), "choose", program)
   }
 
+  /// Leaves out of the next `load` all programs and maps but these.
+  public func chooseOnly(programs: [String], maps: [String]) throws(BPFError) {
+    clb_object_choose_none(handle)
+    for program in programs { try choose(program, load: true) }
+    for map in maps { try check(clb_map_choose(handle, map), "choose", map) }
+  }
+
   public func resize(map: String, maxEntries: UInt32, preallocated: Bool) throws(BPFError) {
     try check(clb_map_resize(handle, map, maxEntries, preallocated), "resize", map)
   }

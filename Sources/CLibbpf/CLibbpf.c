@@ -190,6 +190,23 @@ int clb_program_choose(struct clb_object *object, const char *name, bool load)
 	return program ? bpf_program__set_autoload(program, load) : -ENOENT;
 }
 
+void clb_object_choose_none(struct clb_object *object)
+{
+	struct bpf_program *program;
+	struct bpf_map *map;
+
+	bpf_object__for_each_program(program, object->skeleton->obj) bpf_program__set_autoload(program, false);
+	bpf_object__for_each_map(map, object->skeleton->obj) if (!bpf_map__is_internal(map))
+		bpf_map__set_autocreate(map, false);
+}
+
+int clb_map_choose(struct clb_object *object, const char *name)
+{
+	struct bpf_map *map = map_named(object, name);
+
+	return map ? bpf_map__set_autocreate(map, true) : -ENOENT;
+}
+
 int clb_program_attach(struct clb_object *object, const char *name, struct clb_link **out)
 {
 	struct bpf_program *program = program_named(object, name);

@@ -24,6 +24,13 @@ public struct OriginFilter: Sendable {
     return closeWait.holders.contains { passes($0.process) }
   }
 
+  /// Of a census, by the process that it names.
+  func passes(_ group: SocketCensus.Group) -> Bool {
+    if let role, group.role != role { return false }
+    if pids.isEmpty && comms.isEmpty { return true }
+    return group.owner.process.map { passes($0) } ?? false
+  }
+
   private func passes(_ process: Process) -> Bool {
     (pids.isEmpty || pids.contains(process.pid)) && (comms.isEmpty || comms.contains(process.comm))
   }

@@ -27,13 +27,29 @@ public struct NetworkNamespace: Hashable, Sendable {
     let candidates =
       ["/proc/self/ns/net"]
       + names(in: "/proc").filter { $0.utf8.allSatisfy { 48...57 ~= $0 } }.map { "/proc/\($0)/ns/net" }
-      + ["/run/netns", "/run/docker/netns"].flatMap { folder in names(in: folder).map { "\(folder)/\($0)" } }
+      + nameFolders.flatMap { folder in names(in: folder).map { "\(folder)/\($0)" } }
     for path in candidates {
       // A process may have ended, a name may be no namespace: neither is a fault.
       guard let namespace = try? NetworkNamespace(path: path), found[namespace.inode] == nil else { continue }
       found[namespace.inode] = namespace
     }
     return found.values.sorted { $0.inode < $1.inode }
+  }
+
+  /// Where `ip netns` and Docker mount names.
+  private static let nameFolders = ["/run/netns", "/run/docker/netns"]
+
+  /// The names that are mounted for namespaces, by inode number; of several the first in the alphabet. They are
+  /// whatever their maker chose.
+  public static func names() -> [UInt32: String] {
+    var found: [UInt32: String] = [:]
+    for folder in nameFolders {
+      for name in names(in: folder).sorted() {
+        guard let namespace = try? NetworkNamespace(path: "\(folder)/\(name)") else { continue }
+        if found[namespace.inode] == nil { found[namespace.inode] = name }
+      }
+    }
+    return found
   }
 
   private static func names(in folder: String) -> [String] {

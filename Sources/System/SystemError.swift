@@ -16,3 +16,7 @@ public struct SystemError: Error, Equatable, Sendable {
 extension SystemError: CustomStringConvertible {
   public var description: String { "cannot \(operation) \(object): \(String(cString: strerror(code)))" }
 }
+
+extension SystemError {
+  public var isPermission: Bool { code == EPERM || code == EACCES }
+}

@@ -55,6 +55,7 @@ struct HookPlan {
   static let optionalPrograms = [
     "handle_accept", "handle_accept_before_6_10", "handle_accept_return", "handle_read", "handle_small_socket",
     "handle_packet_end", understudy, "find_holders", "find_holders_before_5_17", listing, fork,
+    "note_owners", "note_owners_before_5_17", "count_sockets", "report_groups",
   ]
 
   /// Goes over the sockets that are remembered in sk_storage.

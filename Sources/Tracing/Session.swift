@@ -29,10 +29,7 @@ final class Session {
 
   /// - Parameter attaches: false to read what is there now, without any hook.
   static func start(_ settings: TraceSettings, attaches: Bool = true) throws -> Session {
-    if let (major, minor) = Host.kernelVersion, (major, minor) < (5, 8) {
-      throw TracingError(
-        problem: "Linux \(Host.kernelRelease) is too old", mend: "version 5.8 or newer is needed")
-    }
+    try requireKernel()
     LibraryLog.capture()
     let ladder = try HookPlan.ladder(try kernelTypes(), settings.hooks)
     var failed: [Start.Refusal] = []
@@ -52,7 +49,14 @@ final class Session {
     preconditionFailure("a ladder has a rung")
   }
 
-  private static func kernelTypes() throws(TracingError) -> KernelTypes {
+  static func requireKernel() throws(TracingError) {
+    if let (major, minor) = Host.kernelVersion, (major, minor) < (5, 8) {
+      throw TracingError(
+        problem: "Linux \(Host.kernelRelease) is too old", mend: "version 5.8 or newer is needed")
+    }
+  }
+
+  static func kernelTypes() throws(TracingError) -> KernelTypes {
     do throws(BPFError) {
       return try KernelTypes.load()
     } catch {

@@ -15,13 +15,17 @@ public final class Tracer {
     let session: Session
     let queue = EventQueue()
     let isStopping = Atomic(false)
+    let turns = Atomic(0)
     let failure = Mutex<(any Error)?>(nil)
 
     init(_ session: Session) { self.session = session }
 
     func run() {
       do {
-        try session.run(into: queue) { isStopping.load(ordering: .relaxed) }
+        try session.run(into: queue) {
+          turns.add(1, ordering: .releasing)
+          return isStopping.load(ordering: .relaxed)
+        }
       } catch {
         failure.withLock { $0 = error }
         queue.wake()
@@ -57,6 +61,9 @@ public final class Tracer {
 
   /// Why the ring's thread gave up; nil while all is well.
   public var failure: (any Error)? { work.failure.withLock { $0 } }
+
+  /// How often the ring's thread has begun to wait for events: what it read before is in the queue.
+  public var turns: Int { work.turns.load(ordering: .acquiring) }
 
   /// Takes in what has happened until now and lets go of the kernel. The events are in the queue then.
   public func stop() {

@@ -45,6 +45,9 @@ struct wire_round *clb_object_round(struct clb_object *object);
 /* Sockets are remembered in the hash, all of them or some. */
 bool clb_object_uses_hash(struct clb_object *object);
 
+/* Before the load: takes every program and every map out of it, but those of global variables. */
+void clb_object_choose_none(struct clb_object *object);
+int clb_map_choose(struct clb_object *object, const char *map);
 int clb_program_choose(struct clb_object *object, const char *program, bool load);
 int clb_program_attach(struct clb_object *object, const char *program, struct clb_link **out);
 /* Runs that were skipped, because the program was running on the same processor. */

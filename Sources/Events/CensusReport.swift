@@ -1,0 +1,78 @@
+/// A census as rows, most first.
+public struct CensusReport: Sendable {
+  public enum Grouping: String, CaseIterable, Sendable {
+    case state, process, peer, tuple, netns
+
+    /// What a census must count by, to be grouped so.
+    public var details: SocketCensus.Details {
+      switch self {
+      case .state, .netns: []
+      case .process: .owner
+      case .peer: .peer
+      case .tuple: [.role, .tuple]
+      }
+    }
+
+    fileprivate var keepsNamespace: Bool { self == .tuple || self == .netns }
+  }
+
+  public struct Row: Sendable {
+    public var group: SocketCensus.Group
+    public var count: SocketCensus.Count
+
+    public init(group: SocketCensus.Group, count: SocketCensus.Count) {
+      self.group = group
+      self.count = count
+    }
+  }
+
+  public var grouping: Grouping
+  public var rows: [Row] = []
+  /// Rows beyond the limit, and the sockets in them.
+  public var leftOut = (rows: 0, sockets: 0)
+  public var sockets = 0
+  public var namespaces: Int
+  public var unreadNamespaces: Int
+  public var uncounted: Int
+  public var unowned: Int
+  /// Events that the trace lost; nil: there was no watch.
+  public var lost: UInt64?
+  /// How long TIME_WAITs were watched; nil: they were not.
+  public var watchedNanoseconds: UInt64?
+
+  /// - Parameter limit: how many rows are kept; nil: all.
+  public init(_ census: SocketCensus, by grouping: Grouping, filter: OriginFilter = OriginFilter(), limit: Int?)
+  {
+    self.grouping = grouping
+    namespaces = census.namespaces.count
+    unreadNamespaces = census.unreadNamespaces
+    uncounted = census.uncounted
+    unowned = census.unowned
+    var counts: [SocketCensus.Group: SocketCensus.Count] = [:]
+    for (group, count) in census.groups where filter.passes(group) {
+      var key = group.reduced(to: grouping.details)
+      if !grouping.keepsNamespace { key.netns = nil }
+      counts[key, default: .init()].sockets += count.sockets
+      counts[key]?.shared += count.shared
+      sockets += count.sockets
+    }
+    rows = counts.map { Row(group: $0.key, count: $0.value) }.sorted { Self.isBefore($0, $1) }
+    guard let limit, rows.count > limit else { return }
+    leftOut = (rows.count - limit, rows[limit...].reduce(0) { $0 + $1.count.sockets })
+    rows.removeLast(rows.count - limit)
+  }
+
+  /// Whichever comes first among equals, it is the same one each time.
+  private static func isBefore(_ one: Row, _ other: Row) -> Bool {
+    if one.count.sockets != other.count.sockets { return one.count.sockets > other.count.sockets }
+    return key(one.group).lexicographicallyPrecedes(key(other.group))
+  }
+
+  private static func key(_ group: SocketCensus.Group) -> [UInt64] {
+    [
+      UInt64(group.state.rawValue), UInt64(group.netns ?? 0), UInt64(group.owner.process?.pid ?? 0),
+      group.local?.high ?? 0, group.local?.low ?? 0, group.peer?.high ?? 0, group.peer?.low ?? 0,
+      UInt64(group.localPort ?? 0), UInt64(group.peerPort ?? 0),
+    ]
+  }
+}

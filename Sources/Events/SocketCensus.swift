@@ -1,0 +1,137 @@
+/// How many TCP sockets there are, in groups of those that have in common what was asked for.
+public struct SocketCensus: Sendable {
+  /// As the kernel numbers them. Small sockets count by their own state, request sockets as SYN_RECV.
+  public enum State: UInt8, CaseIterable, Sendable {
+    case established = 1
+    case synSent = 2
+    case synReceived = 3
+    case finWait1 = 4
+    case finWait2 = 5
+    case timeWait = 6
+    case closeWait = 8
+    case lastAck = 9
+    case listen = 10
+    case closing = 11
+  }
+
+  /// The process behind a socket, as far as it is known.
+  public enum Owner: Hashable, Sendable {
+    /// It has a descriptor; the first by pid, if several have.
+    case holder(Process)
+    /// Nobody has accepted the connection; this process has the listener.
+    case listener(Process)
+    /// Of a TIME_WAIT that began during the watch: who closed.
+    case closer(Process)
+    /// Closed by its process, and waiting for the peer.
+    case closed
+    /// A TIME_WAIT that nobody saw begin.
+    case beforeWatch
+    /// No process has a descriptor; or it was not asked for.
+    case unknown
+  }
+
+  /// What a census counts by, beside state and network namespace.
+  public struct Details: OptionSet, Sendable {
+    public let rawValue: UInt8
+    public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    public static let owner = Details(rawValue: 1)
+    public static let role = Details(rawValue: 2)
+    public static let peer = Details(rawValue: 4)
+    /// The local address; of a server's connections the local port, of others that of the peer.
+    public static let tuple = Details(rawValue: 8)
+  }
+
+  /// What was not asked for is nil, or `unknown`.
+  public struct Group: Hashable, Sendable {
+    public var state: State
+    /// Inode number of the network namespace; nil where those of all are taken together.
+    public var netns: UInt32?
+    public var owner = Owner.unknown
+    public var role = Role.unknown
+    public var family: Family?
+    public var local: Address?
+    public var peer: Address?
+    public var localPort: UInt16?
+    public var peerPort: UInt16?
+
+    public init(state: State, netns: UInt32?) {
+      self.state = state
+      self.netns = netns
+    }
+  }
+
+  public struct Count: Equatable, Sendable {
+    public var sockets = 0
+    /// Those that several processes have a descriptor of.
+    public var shared = 0
+
+    public init(sockets: Int = 0, shared: Int = 0) {
+      self.sockets = sockets
+      self.shared = shared
+    }
+  }
+
+  public private(set) var groups: [Group: Count] = [:]
+  /// Where they were asked for, every TIME_WAIT by itself, in no group until `resolve`.
+  public var timeWaits: [KernelTimeWait] = []
+  /// Network namespaces that were read, by inode number.
+  public var namespaces: [UInt32] = []
+  /// Network namespaces that could not be entered for want of privileges.
+  public var unreadNamespaces = 0
+  /// Sockets that had no room in any group.
+  public var uncounted = 0
+  /// Sockets whose process had no room: they count as `unknown`.
+  public var unowned = 0
+
+  public init() {}
+
+  public mutating func add(_ group: Group, _ count: Count) {
+    groups[group, default: Count()].sockets += count.sockets
+    groups[group]?.shared += count.shared
+  }
+
+  /// Gives each TIME_WAIT the owner and the role that the log has for it, and counts it.
+  public mutating func resolve(_ log: TimeWaitLog, details: Details) {
+    for timeWait in timeWaits {
+      var group = timeWait.group
+      if let known = log[timeWait.connection] {
+        group.owner = known.process.map { .closer($0) } ?? .unknown
+        if known.role != .unknown { group.role = known.role }
+      }
+      add(group.reduced(to: details), Count(sockets: 1))
+    }
+    timeWaits = []
+  }
+
+  public func total(_ state: State? = nil) -> Int {
+    groups.reduce(0) { $0 + (state == nil || $1.key.state == state ? $1.value.sockets : 0) }
+  }
+}
+
+extension SocketCensus.State {
+  /// As ss and RFC 9293 write it, with underscores.
+  public var name: String {
+    switch self {
+    case .established: "ESTABLISHED"
+    case .synSent: "SYN_SENT"
+    case .synReceived: "SYN_RECV"
+    case .finWait1: "FIN_WAIT1"
+    case .finWait2: "FIN_WAIT2"
+    case .timeWait: "TIME_WAIT"
+    case .closeWait: "CLOSE_WAIT"
+    case .lastAck: "LAST_ACK"
+    case .listen: "LISTEN"
+    case .closing: "CLOSING"
+    }
+  }
+}
+
+extension SocketCensus.Owner {
+  public var process: Process? {
+    switch self {
+    case .holder(let process), .listener(let process), .closer(let process): process
+    case .closed, .beforeWatch, .unknown: nil
+    }
+  }
+}
