@@ -4,17 +4,26 @@ extension LineBuffer {
   /// A name from the system for a terminal: what could steer it, or is no UTF-8, becomes `\xNN` or `\u{NNNN}`.
   mutating func append(escaping comm: Comm) {
     appendRuns(of: comm) { buffer, scalar in
-      if scalar == "\\" {
-        buffer.append("\\\\")
-      } else if isHarmless(scalar) {
-        buffer.append(String(scalar))
-      } else if scalar.value < 0x80 {
-        buffer.append(hexByte: UInt8(scalar.value))
-      } else {
-        buffer.append("\\u{\(String(scalar.value, radix: 16))}")
-      }
+      buffer.append(escaping: scalar)
     } broken: { buffer, byte in
       buffer.append(hexByte: byte)
+    }
+  }
+
+  /// The same for a name that is text already.
+  mutating func append(escaping text: String) {
+    for scalar in text.unicodeScalars { append(escaping: scalar) }
+  }
+
+  private mutating func append(escaping scalar: Unicode.Scalar) {
+    if scalar == "\\" {
+      append("\\\\")
+    } else if isHarmless(scalar) {
+      append(String(scalar))
+    } else if scalar.value < 0x80 {
+      append(hexByte: UInt8(scalar.value))
+    } else {
+      append("\\u{\(String(scalar.value, radix: 16))}")
     }
   }
 

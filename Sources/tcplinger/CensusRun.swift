@@ -1,0 +1,141 @@
+import Events
+import Glibc
+import Render
+import System
+import Tracing
+
+/// Counts once or again and again, with a trace beside it where the process of a TIME_WAIT is asked for.
+struct CensusRun: ~Copyable {
+  struct ReportOptions {
+    var grouping: CensusReport.Grouping
+    var filter: OriginFilter
+    var limit: Int?
+    var isJSON: Bool
+  }
+
+  private let settings: CensusSettings
+  private let report: ReportOptions
+  private let output: Output
+  private let signals: Int32
+  private let tracer: Tracer?
+  private let startNanoseconds: UInt64
+  private var log = TimeWaitLog()
+  private var line = LineBuffer()
+  private var isFirst = true
+
+  /// - Throws: `TracingError` where the trace is not possible here.
+  init(
+    settings: CensusSettings, report: ReportOptions, isWatched: Bool, output: consuming Output, signals: Int32
+  ) throws {
+    self.settings = settings
+    self.report = report
+    self.output = output
+    self.signals = signals
+    let asksWho = !settings.details.isDisjoint(with: [.owner, .role, .tuple])
+    if isWatched && asksWho && settings.states.contains(.timeWait) {
+      var trace = settings.filters
+      trace.filter = OriginFilter()
+      trace.states = [.timeWait]
+      tracer = try Tracer(trace, version: version)
+    } else {
+      tracer = nil
+    }
+    startNanoseconds = Host.bootNanoseconds
+  }
+
+  mutating func run(every interval: UInt64?, for duration: UInt64?) throws {
+    let end = duration.map { [startNanoseconds] in startNanoseconds + $0 }
+    var isOver = false
+    if interval == nil, let end { isOver = try wait(until: end) }
+    while true {
+      let began = Host.bootNanoseconds
+      let isLast = isOver || interval == nil || end.map { began >= $0 } ?? false
+      try count(isLast: isLast)
+      guard !isLast, let interval else { return }
+      isOver = try wait(until: min(began + interval, end ?? .max))
+    }
+  }
+
+  private mutating func count(isLast: Bool) throws {
+    var census = try CensusReader.read(settings, listsTimeWaits: tracer != nil)
+    let watched = Host.bootNanoseconds - startNanoseconds
+    if let tracer {
+      if isLast { tracer.stop() } else { try catchUp(tracer) }
+      take(tracer)
+      census.resolve(log, details: settings.details)
+      log.prune(now: Host.now)
+    }
+    var report = CensusReport(census, by: report.grouping, filter: report.filter, limit: report.limit)
+    if tracer != nil { (report.lost, report.watchedNanoseconds) = (log.lost, watched) }
+    try print(report)
+  }
+
+  /// What began before the count is in the log when this returns: the reader looks for small sockets at least four
+  /// times a second, so a turn of it that begins after that has seen them.
+  private mutating func catchUp(_ tracer: Tracer) throws {
+    _ = try wait(until: Host.bootNanoseconds + Self.longestRound, heedsSignals: false)
+    let turns = tracer.turns
+    while tracer.turns < turns + 2 {
+      _ = try wait(until: Host.bootNanoseconds + 20_000_000, heedsSignals: false)
+    }
+  }
+
+  private static let longestRound: UInt64 = 300_000_000
+
+  /// Takes in events meanwhile; true if a signal came.
+  private mutating func wait(until end: UInt64, heedsSignals: Bool = true) throws -> Bool {
+    while true {
+      var waits = [
+        pollfd(fd: tracer?.queue.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
+        pollfd(fd: heedsSignals ? signals : -1, events: Int16(POLLIN), revents: 0),
+      ]
+      let now = Host.bootNanoseconds
+      guard now < end else { return false }
+      poll(&waits, 2, Int32(clamping: (end - now + 999_999) / 1_000_000))
+      if let tracer {
+        take(tracer)
+        if let failure = tracer.failure {
+          throw Failure(status: Failure.running, line: "the trace broke off: \(failure)")
+        }
+      }
+      if waits[1].revents != 0 { return true }
+    }
+  }
+
+  private mutating func take(_ tracer: Tracer) {
+    let (events, dropped) = tracer.queue.takeAll()
+    for event in events { log.add(event) }
+    log.add(lost: dropped)
+  }
+
+  private mutating func print(_ report: CensusReport) throws(OutputEnd) {
+    let renderer = CensusRenderer(report, names: NetworkNamespace.names())
+    if self.report.isJSON {
+      renderer.renderJSON(time: Host.now, into: &line)
+    } else {
+      if !isFirst { line.append("\n") }
+      renderer.renderText(into: &line)
+      if isFirst { note(report) }
+    }
+    isFirst = false
+    defer { line.removeAll() }
+    try output.write(line.bytes)
+  }
+
+  /// What the count leaves out, for a person.
+  private func note(_ report: CensusReport) {
+    if report.unreadNamespaces > 0 {
+      StandardError.print(
+        "\(report.unreadNamespaces) network namespaces were not read: Operation not permitted; "
+          + "run as root or grant CAP_SYS_ADMIN and CAP_SYS_PTRACE")
+    }
+    if report.uncounted > 0 {
+      StandardError.print(
+        "\(report.uncounted) sockets are in no row: too many rows; filter by port or namespace")
+    }
+    if report.unowned > 0 {
+      StandardError.print("of \(report.unowned) sockets the process could not be noted: too many sockets")
+    }
+    if let lost = report.lost, lost > 0 { StandardError.print("lost \(lost) (trace)") }
+  }
+}
