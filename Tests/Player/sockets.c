@@ -76,6 +76,8 @@ static void listen_at(struct command *command, struct answer *answer)
 	set_integer(answer, fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	if (has_word(command, "reuseport"))
 		set_integer(answer, fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (has_word(command, "defer")) /* what has sent nothing stays in SYN_RECV */
+		set_integer(answer, fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 3 * WAIT_MILLISECONDS / 1000);
 	if (address.any.sa_family == AF_INET6)
 		set_integer(answer, fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
 	if (bind(fd, &address.any, length) || listen(fd, backlog ? atoi(backlog) : 128))
@@ -89,7 +91,8 @@ static void connect_to(struct command *command, struct answer *answer)
 	struct timeval limit = { .tv_sec = WAIT_MILLISECONDS / 1000 };
 	union address address, own;
 	socklen_t length = parse_address(command->words[1], number(command, 2), &address);
-	int fd = socket(address.any.sa_family, SOCK_STREAM, 0);
+	bool waits = !has_word(command, "nowait");
+	int fd = socket(address.any.sa_family, waits ? SOCK_STREAM : SOCK_STREAM | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return fail(answer);
@@ -100,7 +103,7 @@ static void connect_to(struct command *command, struct answer *answer)
 		if (bind(fd, &own.any, own_length))
 			return fail(answer);
 	}
-	if (connect(fd, &address.any, length)) {
+	if (connect(fd, &address.any, length) && (waits || errno != EINPROGRESS)) {
 		fail(answer);
 		close(fd);
 		return;
@@ -249,8 +252,8 @@ static void duplicate(struct command *command, struct answer *answer)
 }
 
 const struct verb socket_verbs[] = {
-	{ "listen", listen_at, 3, "listen ADDRESS PORT [backlog=N] [reuseport]" },
-	{ "connect", connect_to, 3, "connect ADDRESS PORT [from=ADDRESS] [from_port=PORT]" },
+	{ "listen", listen_at, 3, "listen ADDRESS PORT [backlog=N] [reuseport] [defer]" },
+	{ "connect", connect_to, 3, "connect ADDRESS PORT [from=ADDRESS] [from_port=PORT] [nowait]" },
 	{ "accept", accept_from, 2, "accept FD [nowait]" },
 	{ "read", read_bytes, 3, "read FD COUNT" },
 	{ "write", write_bytes, 3, "write FD COUNT" },
