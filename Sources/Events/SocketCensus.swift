@@ -86,7 +86,11 @@ public struct SocketCensus: Sendable {
 
   public init() {}
 
+  /// Groups that are kept apart at the most; by state there are ten in a network namespace.
+  public static let mostGroups = 262_144
+
   public mutating func add(_ group: Group, _ count: Count) {
+    guard groups.count < Self.mostGroups || groups[group] != nil else { return uncounted += count.sockets }
     groups[group, default: Count()].sockets += count.sockets
     groups[group]?.shared += count.shared
   }

@@ -20,8 +20,6 @@ public struct CensusSettings: Sendable {
 /// left in the kernel. Each look stands for itself, and takes CAP_BPF and CAP_PERFMON; other namespaces than one's
 /// own take CAP_SYS_ADMIN as well.
 public enum CensusReader {
-  /// Groups that are kept apart at the most; by state there are ten in a namespace.
-  private static let mostGroups: UInt32 = 262_144
   private static let mostOwners: UInt32 = 1_048_576
 
   /// One look, on the calling thread, which visits every network namespace meanwhile.
@@ -74,7 +72,9 @@ public enum CensusReader {
     try object.chooseOnly(
       programs: ["count_sockets", "report_groups"] + (notesOwners.map { [$0] } ?? []),
       maps: ["groups", "owners", "listening_ports"])
-    try object.resize(map: "groups", maxEntries: details.isEmpty ? 65_536 : mostGroups, preallocated: false)
+    try object.resize(
+      map: "groups", maxEntries: details.isEmpty ? 65_536 : UInt32(SocketCensus.mostGroups), preallocated: false
+    )
     if notesOwners != nil { try object.resize(map: "owners", maxEntries: mostOwners, preallocated: false) }
     if isRoleKnown { try object.resize(map: "listening_ports", maxEntries: 65_536, preallocated: false) }
     try object.load()
@@ -88,6 +88,8 @@ public enum CensusReader {
     for namespace in NetworkNamespace.all() where isWanted == nil || isWanted == namespace.inode {
       do {
         try namespace.enter {
+          // The kernel has one table for all namespaces, and goes over the whole of it for each.
+          if let usage = SocketUsage.ofThread, usage.inUse == 0, usage.small == 0 { return }
           try object.iterate("count_sockets", recordSize: KernelTimeWait.size) { record in
             guard let timeWait = try? KernelTimeWait(record) else { return census.uncounted += 1 }
             census.timeWaits.append(timeWait)

@@ -32,3 +32,32 @@ import Testing
     #expect(throws: SystemError.self) { try NetworkNamespace(path: path) }
   }
 }
+
+@Suite struct `The use of sockets` {
+  private let plain = """
+    sockets: used 47
+    TCP: inuse 3 orphan 0 tw 17 alloc 4 mem 2
+    UDP: inuse 1 mem 0
+
+    """
+
+  @Test func `is the sum of both families`() throws {
+    let usage = try #require(SocketUsage(sockstat: plain, sockstat6: "TCP6: inuse 2\nUDP6: inuse 9\n"))
+    #expect(usage.inUse == 5)
+    #expect(usage.small == 17)
+    #expect(SocketUsage(sockstat: plain, sockstat6: "")?.inUse == 3)
+  }
+
+  @Test func `is not made up`() {
+    #expect(SocketUsage(sockstat: "", sockstat6: "") == nil)
+    #expect(SocketUsage(sockstat: "TCP: inuse\n", sockstat6: "") == nil)
+  }
+
+  @Test func `counts a listener of this process`() throws {
+    let listener = socket(AF_INET6, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(listener) }
+    try #require(listener >= 0 && listen(listener, 1) == 0)
+    let usage = try #require(SocketUsage.ofThread)
+    #expect(usage.inUse > 0)
+  }
+}

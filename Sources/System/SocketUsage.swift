@@ -1,0 +1,34 @@
+/// How many TCP sockets a network namespace has, as the kernel keeps count of it.
+public struct SocketUsage: Equatable, Sendable {
+  /// In the tables: listening, connected or closing, over IPv4 and IPv6.
+  public var inUse = 0
+  /// Small sockets: TIME_WAIT, and FIN_WAIT2 after close().
+  public var small = 0
+
+  /// Of the namespace that the calling thread is in; nil if `/proc` does not say.
+  ///
+  /// Source: `sockstat_seq_show()` and its like of IPv6, net/ipv4/proc.c and net/ipv6/proc.c.
+  public static var ofThread: SocketUsage? {
+    guard let text = try? File.text("/proc/thread-self/net/sockstat") else { return nil }
+    // Absent where there is no IPv6.
+    let text6 = (try? File.text("/proc/thread-self/net/sockstat6")) ?? ""
+    return SocketUsage(sockstat: text, sockstat6: text6)
+  }
+
+  init?(sockstat: String, sockstat6: String) {
+    guard let plain = Self.numbers("TCP:", in: sockstat), let inUse = plain["inuse"], let small = plain["tw"]
+    else {
+      return nil
+    }
+    self.inUse = inUse + (Self.numbers("TCP6:", in: sockstat6)?["inuse"] ?? 0)
+    self.small = small
+  }
+
+  private static func numbers(_ title: String, in text: String) -> [Substring: Int]? {
+    guard let line = text.split(separator: "\n").first(where: { $0.hasPrefix("\(title) ") }) else { return nil }
+    let words = line.dropFirst(title.count).split(separator: " ")
+    var numbers: [Substring: Int] = [:]
+    for index in stride(from: 0, to: words.count - 1, by: 2) { numbers[words[index]] = Int(words[index + 1]) }
+    return numbers
+  }
+}
