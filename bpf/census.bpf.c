@@ -139,12 +139,10 @@ static __always_inline __u8 role_in_census(struct sock_common *common, struct tc
 					   const struct wire_census_group *group)
 {
 	__u64 port = (__u64)group->netns << 32 | common->skc_num;
-	__u8 role = WIRE_ROLE_UNKNOWN, present = 1;
+	__u8 role = WIRE_ROLE_UNKNOWN;
 
-	if (group->state == TCP_LISTEN) {
-		bpf_map_update_elem(&listening_ports, &port, &present, BPF_ANY);
+	if (group->state == TCP_LISTEN)
 		return WIRE_ROLE_SERVER;
-	}
 	if (group->state == TCP_SYN_SENT)
 		return WIRE_ROLE_CLIENT;
 	if (full)
@@ -152,6 +150,14 @@ static __always_inline __u8 role_in_census(struct sock_common *common, struct tc
 	if (!role && bpf_map_lookup_elem(&listening_ports, &port))
 		role = WIRE_ROLE_SERVER;
 	return role;
+}
+
+static __always_inline void note_listening_port(struct sock_common *common)
+{
+	__u64 port = (__u64)common->skc_net.net->ns.inum << 32 | common->skc_num;
+	__u8 present = 1;
+
+	bpf_map_update_elem(&listening_ports, &port, &present, BPF_ANY);
 }
 
 /* Of a server's connections each has a peer port of its own, of a client's each a local port: left out. */
@@ -215,7 +221,12 @@ int count_sockets(struct bpf_iter__tcp *context)
 	struct owner *owner = NULL;
 	bool each;
 
-	if (!common || !passes((struct sock *)common, common->skc_num))
+	if (!common)
+		return 0;
+	/* It is evidence also where it does not pass itself: it has no peer, and may be IPv6 for IPv4. */
+	if (settings.census_role && common->skc_state == TCP_LISTEN)
+		note_listening_port(common);
+	if (!passes((struct sock *)common, common->skc_num))
 		return 0;
 	group.netns = common->skc_net.net->ns.inum;
 	group.state = common->skc_state;
@@ -228,13 +239,11 @@ int count_sockets(struct bpf_iter__tcp *context)
 	} else if (settings.census_role || settings.census_owner) {
 		full = (void *)bpf_skc_to_tcp_sock((void *)common);
 	}
-	if (!(settings.census_states & 1 << group.state) && group.state != TCP_LISTEN)
+	if (!(settings.census_states & 1 << group.state))
 		return 0;
 	each = settings.census_lists_time_waits && group.state == TCP_TIME_WAIT;
 	if (settings.census_role)
 		group.role = role_in_census(common, full, &group);
-	if (!(settings.census_states & 1 << group.state))
-		return 0;
 	if (settings.census_peer || each)
 		copy_addresses_of(&group, common, settings.census_ports || each);
 	if (settings.census_ports || each)

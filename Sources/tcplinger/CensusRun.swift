@@ -61,7 +61,7 @@ struct CensusRun: ~Copyable {
     let watched = Host.bootNanoseconds - startNanoseconds
     if let tracer {
       if isLast { tracer.stop() } else { try catchUp(tracer) }
-      take(tracer)
+      try take(tracer)
       census.resolve(log, details: settings.details)
       log.prune(now: Host.now)
     }
@@ -92,20 +92,18 @@ struct CensusRun: ~Copyable {
       let now = Host.bootNanoseconds
       guard now < end else { return false }
       poll(&waits, 2, Int32(clamping: (end - now + 999_999) / 1_000_000))
-      if let tracer {
-        take(tracer)
-        if let failure = tracer.failure {
-          throw Failure(status: Failure.running, line: "the trace broke off: \(failure)")
-        }
-      }
+      if let tracer { try take(tracer) }
       if waits[1].revents != 0 { return true }
     }
   }
 
-  private mutating func take(_ tracer: Tracer) {
+  private mutating func take(_ tracer: Tracer) throws {
     let (events, dropped) = tracer.queue.takeAll()
     for event in events { log.add(event) }
     log.add(lost: dropped)
+    if let failure = tracer.failure {
+      throw Failure(status: Failure.running, line: "the trace broke off: \(failure)")
+    }
   }
 
   private mutating func print(_ report: CensusReport) throws(OutputEnd) {
@@ -124,6 +122,11 @@ struct CensusRun: ~Copyable {
 
   /// What the count leaves out, for a person.
   private func note(_ report: CensusReport) {
+    if report.grouping == .process && !PidNamespace.isInitial {
+      StandardError.print(
+        "pids are those of the initial pid namespace, not of this one; processes outside this one are not found"
+      )
+    }
     if report.unreadNamespaces > 0 {
       StandardError.print(
         "\(report.unreadNamespaces) network namespaces were not read: Operation not permitted; "

@@ -172,6 +172,22 @@ extension KernelTests {
       }
     }
 
+    @Test("A listener is evidence of a role, though a filter leaves it out itself")
+    func filteredListener() throws {
+      let home = try home()
+      let (client, server) = (try home.fork(), try home.fork())
+      let talk = try Conversation(client, server, at: "127.0.0.1", listeningAt: "::")
+      try talk.server.close()
+      try talk.server.awaitTabledState(.finWait2)
+      try talk.client.close()
+      try talk.server.awaitTabledState(.timeWait)
+      for filter in [["-4"], ["-D", "\(talk.client.local.port)"]] {
+        let census = try CensusList.take(of: home, ["--by", "tuple"] + filter)
+        #expect(census.rows.map(\.role) == ["server"])
+        #expect(census.rows.first?.local == .init(address: "127.0.0.1", port: talk.listener.local.port))
+      }
+    }
+
     @Test("A limit keeps the most frequent rows and says what it leaves out")
     func limit() throws {
       let home = try home()

@@ -54,6 +54,10 @@ public struct CensusList: Decodable, Sendable {
 
   /// One count of a player's network namespace.
   public static func take(of player: Player, _ options: String...) throws -> CensusList {
+    try take(of: player, options)
+  }
+
+  public static func take(of player: Player, _ options: [String]) throws -> CensusList {
     let run = try Run.tcplinger(["census", "--json", "--netns", "\(player.pid)"] + options)
     guard run.ending == .status(0), let line = run.output.lines.first else {
       throw Failure("census ended with \(run.ending): \(run.errors.text)")
