@@ -27,7 +27,7 @@ shell_files := .ci/run $(wildcard scripts/*)
 # Only root may trace.
 as_root := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: help build demo run test test-kernels fmt lint release doctor clean
+.PHONY: help build demo run test test-kernels fmt lint release test-release doctor clean
 
 build: set-up-build $(skeleton) ## The release binary: .build/release/tcplinger
 	@swift build -c release
@@ -59,6 +59,9 @@ fmt: set-up-lint ## The same in place, where it can be mended
 
 release: set-up-release build ## dist/: static executable, Debian package, checksums
 	@scripts/release
+
+test-release: set-up-kernels release ## The release in an empty root, and under the oldest kernel
+	@scripts/test-release
 
 doctor: ## What this machine lacks
 	@scripts/doctor

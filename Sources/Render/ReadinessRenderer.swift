@@ -5,12 +5,13 @@ public struct ReadinessRenderer {
   public init() {}
 
   public func renderText(_ readiness: Readiness, into line: inout LineBuffer) {
+    let valueColumn = 11 + (readiness.findings.map(\.name.utf8.count).max() ?? 0)
     for finding in readiness.findings {
       let start = line.bytes.count
       line.append(finding.grade == .fact ? "" : finding.grade.rawValue)
       line.pad(from: start, to: 9)
       line.append(finding.name)
-      line.pad(from: start, to: 39)
+      line.pad(from: start, to: valueColumn)
       line.append(finding.value)
       line.append("\n")
       if let lost = finding.lost {

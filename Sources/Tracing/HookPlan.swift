@@ -34,6 +34,10 @@ struct HookPlan {
   /// In the order in which they must be attached: the understudy looks at what the program before it has done.
   var programs: [String] { hooks.map(\.program) + (needsUnderstudy ? [Self.understudy] : []) }
 
+  var iterators: [String] {
+    ["iter/task_file", "iter/tcp", "iter/bpf_map_elem"] + (usesSocketStorage ? ["iter/bpf_sk_storage_map"] : [])
+  }
+
   static let state = Hook(program: "handle_state", name: "tp_btf/inet_sock_set_state")
   private static let understudy = "handle_missed_state"
   /// Follows a command and all that it starts.
@@ -90,15 +94,18 @@ struct HookPlan {
     let packetEnd = hooks.packetEndNamesSocket ? packetEnd : nil
     switch choice {
     case .auto:
-      var best = plan(
+      let best = plan(
         hooks.acceptExit == nil ? acceptExit(types) : hooks.kprobes == nil ? acceptReturn : firstRead,
         hooks.smallSocketExit == nil ? smallSocketExit : packetEnd)
-      best.refusals = hooks.refusals(for: best)
-      return [best, plan(firstRead, packetEnd), plan(firstRead, nil), plan(nil, nil)]
+      return [
+        hooks.explain(best, choice), plan(firstRead, packetEnd), plan(firstRead, nil), plan(nil, nil),
+      ]
     case .fentry:
-      return [plan(acceptExit(types), hooks.smallSocketExit == nil ? smallSocketExit : packetEnd)]
-    case .kprobe: return [plan(acceptReturn, nil)]
-    case .tracepoint: return [plan(firstRead, packetEnd)]
+      return [plan(acceptExit(types), hooks.smallSocketExit == nil ? smallSocketExit : packetEnd)].map {
+        hooks.explain($0, choice)
+      }
+    case .kprobe: return [hooks.explain(plan(acceptReturn, nil), choice)]
+    case .tracepoint: return [hooks.explain(plan(firstRead, packetEnd), choice)]
     }
   }
 }
@@ -118,20 +125,23 @@ struct HookSupport {
     packetEndNamesSocket = types.argumentCount(ofTracepoint: "kfree_skb") == 4
   }
 
-  /// The hooks that would be better than those of the plan.
-  func refusals(for plan: HookPlan) -> [Start.Refusal] {
-    var refusals: [Start.Refusal] = []
-    if let acceptExit {
-      refusals.append(.init(hook: "fexit/inet_csk_accept", reason: acceptExit))
-      if let kprobes { refusals.append(.init(hook: HookPlan.acceptReturn.name, reason: kprobes)) }
+  /// The same plan with why it does without each hook that would be better than its own.
+  func explain(_ plan: HookPlan, _ choice: HookChoice) -> HookPlan {
+    let notAsked = "--hooks \(choice.rawValue) was asked for"
+    var explained = plan
+    func refuse(_ hook: String, _ reason: String?) {
+      explained.refusals.append(.init(hook: hook, reason: reason ?? notAsked))
     }
-    if let smallSocketExit {
-      refusals.append(.init(hook: HookPlan.smallSocketExit.name, reason: smallSocketExit))
-      if plan.smallSocket == nil {
-        refusals.append(.init(hook: HookPlan.packetEnd.name, reason: "it names the socket since Linux 6.11"))
-      }
+    if plan.accept == HookPlan.firstRead || plan.accept == HookPlan.acceptReturn {
+      refuse("fexit/inet_csk_accept", acceptExit)
     }
-    return refusals
+    if plan.accept == HookPlan.firstRead { refuse(HookPlan.acceptReturn.name, kprobes) }
+    if plan.smallSocket != HookPlan.smallSocketExit { refuse(HookPlan.smallSocketExit.name, smallSocketExit) }
+    if plan.smallSocket == nil {
+      refuse(
+        HookPlan.packetEnd.name, packetEndNamesSocket ? nil : "it names the socket since Linux 6.11")
+    }
+    return explained
   }
 
   private static func refusal(ofExit function: String, _ types: borrowing KernelTypes) -> String? {

@@ -60,11 +60,7 @@ final class Session {
     do throws(BPFError) {
       return try KernelTypes.load()
     } catch {
-      // libbpf has looked in /boot and /lib/modules as well; what it calls ESRCH is that nothing is there.
-      throw TracingError(
-        problem: "cannot read the kernel's types: no usable BTF in /sys/kernel/btf/vmlinux",
-        mend: "a kernel with CONFIG_DEBUG_INFO_BTF=y, and /sys mounted, is needed",
-        log: ["\(error)"] + LibraryLog.takeWarnings())
+      throw TracingError.noTypes(log: ["\(error)"] + LibraryLog.takeWarnings())
     }
   }
 
@@ -115,7 +111,7 @@ final class Session {
   func startEvent(version: String) -> Start {
     Start(
       time: now, version: version, kernel: Host.kernelRelease,
-      hooks: plan.hooks.map(\.name) + ["iter/task_file", "iter/tcp", "iter/bpf_map_elem"],
+      hooks: plan.hooks.map(\.name) + plan.iterators,
       refusals: plan.refusals + (Capabilities.current.contains(.sysAdmin) ? [] : [Self.ownNamespaceOnly]))
   }
 
