@@ -12,27 +12,33 @@
 /* Chains are short, and a new small socket stands at the head of its chain. A longer walk is counted as a loss. */
 #define MAX_CHAIN 16
 
-static __always_inline bool is_small_socket_of(struct sock_common *small, struct sock *sk, struct tcp_sock *tcp)
+/*
+ * The head of a socket in the chain, copied in one go: a call for each field would be most of the cost of a
+ * TIME_WAIT. Longer than what is read of it on any kernel, shorter than any small socket.
+ */
+struct head {
+	__u64 words[17];
+};
+
+#define HEAD(head, type, field) (*(type *)((char *)(head) + bpf_core_field_offset(struct sock_common, field)))
+
+static __always_inline bool is_small_socket_of(struct head *head, struct sock *sk, struct tcp_sock *tcp)
 {
 	struct sock_common *full = &sk->__sk_common;
 
-	if (BPF_CORE_READ(small, skc_hash) != full->skc_hash ||
-	    BPF_CORE_READ(small, skc_state) != TCP_TIME_WAIT ||
-	    BPF_CORE_READ(small, skc_dport) != full->skc_dport ||
-	    BPF_CORE_READ((struct inet_timewait_sock *)small, tw_sport) !=
-		    tcp->inet_conn.icsk_inet.inet_sport ||
-	    BPF_CORE_READ(small, skc_daddr) != full->skc_daddr ||
-	    BPF_CORE_READ(small, skc_rcv_saddr) != full->skc_rcv_saddr ||
-	    BPF_CORE_READ(small, skc_net.net) != full->skc_net.net)
+	if (HEAD(head, unsigned int, skc_hash) != full->skc_hash ||
+	    HEAD(head, __u8, skc_state) != TCP_TIME_WAIT || HEAD(head, __be16, skc_dport) != full->skc_dport ||
+	    HEAD(head, __u16, skc_num) != local_port_of(tcp) ||
+	    HEAD(head, __be32, skc_daddr) != full->skc_daddr ||
+	    HEAD(head, __be32, skc_rcv_saddr) != full->skc_rcv_saddr ||
+	    HEAD(head, struct net *, skc_net.net) != full->skc_net.net)
 		return false;
 	if (full->skc_family == AF_INET6) {
-		struct in6_addr peer, local;
+		__u32 *peer = &HEAD(head, __u32, skc_v6_daddr), *local = &HEAD(head, __u32, skc_v6_rcv_saddr);
 
-		BPF_CORE_READ_INTO(&peer, small, skc_v6_daddr);
-		BPF_CORE_READ_INTO(&local, small, skc_v6_rcv_saddr);
 		for (int i = 0; i < 4; i++)
-			if (peer.in6_u.u6_addr32[i] != full->skc_v6_daddr.in6_u.u6_addr32[i] ||
-			    local.in6_u.u6_addr32[i] != full->skc_v6_rcv_saddr.in6_u.u6_addr32[i])
+			if (peer[i] != full->skc_v6_daddr.in6_u.u6_addr32[i] ||
+			    local[i] != full->skc_v6_rcv_saddr.in6_u.u6_addr32[i])
 				return false;
 	}
 	return true;
@@ -45,6 +51,7 @@ static __always_inline struct inet_timewait_sock *small_socket_of(struct sock *s
 	__u32 slot = sk->__sk_common.skc_hash & BPF_CORE_READ(table, ehash_mask);
 	void **chains = BPF_CORE_READ(table, ehash);
 	struct sock_common *small;
+	struct head head;
 	__u64 node = 0;
 
 	bpf_probe_read_kernel(&node, sizeof(node), chains + slot);
@@ -52,9 +59,11 @@ static __always_inline struct inet_timewait_sock *small_socket_of(struct sock *s
 		if (!node || node & 1) /* the chain's end is marked by the lowest bit */
 			return NULL;
 		small = (void *)(node - bpf_core_field_offset(small->skc_nulls_node));
-		if (is_small_socket_of(small, sk, tcp))
+		if (bpf_probe_read_kernel(&head, sizeof(head), small))
+			break;
+		if (is_small_socket_of(&head, sk, tcp))
 			return (void *)small;
-		node = (__u64)BPF_CORE_READ(small, skc_nulls_node.next);
+		node = HEAD(&head, __u64, skc_nulls_node.next);
 	}
 	count_loss(chain_too_long);
 	return NULL;
