@@ -13,11 +13,14 @@ public struct OriginFilter: Sendable {
   public var comms: Set<Comm> = []
   /// nil: both.
   public var role: Role?
+  /// Empty: every peer.
+  public var peers: [PeerPattern] = []
 
   public init() {}
 
   func passes(_ origin: Origin) -> Bool {
     if let role, origin.role != role { return false }
+    if !peers.isEmpty, !peers.contains(where: { $0.matches(origin.connection) }) { return false }
     if pids.isEmpty && comms.isEmpty { return true }
     if let process = origin.process, passes(process) { return true }
     guard case .closeWait(let closeWait) = origin.state else { return false }

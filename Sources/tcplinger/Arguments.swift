@@ -51,6 +51,16 @@ extension PortSet {
   }
 }
 
+extension PeerPattern {
+  static func parse(_ text: String) throws -> PeerPattern {
+    do {
+      return try PeerPattern(parsing: text)
+    } catch {
+      throw ValidationError("\(error); write 10.0.0.5, 10.0.0.0/8, 10.0.0.5:8080 or [2001:db8::1]:443")
+    }
+  }
+}
+
 /// One network namespace, named by a file, by a process in it, or by its inode number.
 struct NamespaceArgument: Equatable, Sendable {
   var inode: UInt32

@@ -19,6 +19,13 @@ struct ConnectionOptions: ParsableArguments {
     name: [.customShort("D"), .long], help: "Only these ports of the peer.", transform: PortSet.parse)
   var peerPort: PortSet?
 
+  @Option(
+    help: ArgumentHelp(
+      "Only this peer: 10.0.0.5, 10.0.0.0/8, 10.0.0.5:8080, 2001:db8::/32, [2001:db8::1]:443; repeat for more.",
+      valueName: "address"),
+    transform: PeerPattern.parse)
+  var peer: [PeerPattern] = []
+
   @Flag(name: [.customShort("4"), .customLong("ipv4")], help: "Only IPv4 (over IPv6 sockets as well).")
   var ipv4 = false
 
@@ -49,6 +56,7 @@ struct ConnectionOptions: ParsableArguments {
     settings.filter.pids = Set(pid)
     settings.filter.comms = Set(comm.map { Comm($0) })
     settings.filter.role = role?.role
+    settings.filter.peers = peer
     settings.localPorts = port
     settings.peerPorts = peerPort
     settings.family = ipv4 ? .ipv4 : ipv6 ? .ipv6 : nil

@@ -210,6 +210,53 @@ private final class AskedLedger {
     one.add(other)
     let summary = one.summary(time: WallTime(nanoseconds: 0), durationNanoseconds: 1)
     #expect(summary.timeWait.seen == 2)
+@Suite struct `A peer` {
+  private static func connection(_ family: Family, _ address: Address, _ port: UInt16 = 443) -> Connection {
+    let endpoint = Endpoint(address: address, port: port)
+    return Connection(
+      family: family, netns: 1, local: Endpoint(address: Address(ipv4: 9, 9, 9, 9), port: 1), peer: endpoint)
+  }
+
+  private static let documentation = Address(ipv6: [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1])
+
+  @Test(
+    arguments: [
+      ("10.0.0.5", true, false), ("10.0.0.5:443", true, false), ("10.0.0.5:80", false, false),
+      ("10.0.0.4", false, false), ("10.0.0.4/31", true, false), ("10.0.0.6/31", false, false),
+      ("10.0.0.0/8", true, false), ("11.0.0.0/8", false, false), ("10.9.9.9/8:443", true, false),
+      ("0.0.0.0/0", true, false), ("::ffff:10.0.0.5", true, false), ("::10.0.0.5", false, false),
+      ("::/0", false, true), ("2001:db8::1", false, true), ("2001:db8::2", false, false),
+      ("2001:db8::/32", false, true), ("2001:db9::/32", false, false), ("2001:db8::2/126", false, true),
+      ("[2001:db8::1]", false, true), ("[2001:db8::1]:443", false, true), ("[2001:db8::1]:80", false, false),
+      ("[2001:db8::/32]:443", false, true), ("2001:db8::1/64", false, true), ("8001:db8::/1", false, false),
+    ] as [(String, Bool, Bool)])
+  func `is what its text says`(text: String, ipv4: Bool, ipv6: Bool) throws {
+    let pattern = try PeerPattern(parsing: text)
+    #expect(pattern.matches(Self.connection(.ipv4, Address(ipv4: 10, 0, 0, 5))) == ipv4)
+    #expect(pattern.matches(Self.connection(.ipv6, Self.documentation)) == ipv6)
+  }
+
+  @Test(arguments: [
+    "", "host", "10.0.0", "10.0.0.256", "10.0.0.5/33", "10.0.0.5/-1", "10.0.0.5/", "10.0.0.5:0",
+    "10.0.0.5:65536",
+    "10.0.0.5:", ":80", "10.0.0.5:+80", "2001:db8::1/129", "[2001:db8::1]80", "[2001:db8::1", "[]:80", "::1%lo",
+    "10.0.0.5 ", "10.0.0.5/8/8", "[10.0.0.5]x",
+  ])
+  func `refuses what is none`(text: String) {
+    #expect(throws: PeerPattern.ParseError.self) { try PeerPattern(parsing: text) }
+  }
+
+  @Test func `passes the filter if it is one of those that are meant`() throws {
+    var filter = OriginFilter()
+    filter.peers = try [PeerPattern(parsing: "10.1.0.0/16"), PeerPattern(parsing: "2001:db8::/32")]
+    let ledger = AskedLedger(filter: filter)
+    for (address, isMeant) in [(Address(ipv4: 10, 1, 2, 3), true), (Address(ipv4: 10, 2, 2, 3), false)] {
+      let events = try ledger.events(record(.timeWait) { $0.connection = Self.connection(.ipv4, address) })
+      #expect(events.count == (isMeant ? 1 : 0))
+    }
+  }
+}
+
     #expect(summary.processes.map(\.timeWait) == [2])
   }
 }

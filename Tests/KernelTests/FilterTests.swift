@@ -38,6 +38,34 @@ extension KernelTests {
       #expect(tracer.events(of: role.order(passing).second).isEmpty)
     }
 
+    @Test("--peer keeps the connections to an address or a network, with or without a port")
+    func peer() throws {
+      let (client, server) = (try Player("client"), try Player("server"))
+      let (barred, passing) = (
+        try Conversation(client, server, at: "127.77.1.1"), try Conversation(client, server, at: "127.77.2.1")
+      )
+      let port = passing.listener.local.port
+      for talk in [barred, passing] {
+        try talk.server.close()
+        try talk.client.awaitState(.closeWait)
+      }
+      for peer in ["127.77.2.1", "127.77.2.0/24", "127.77.2.1:\(port)", "127.77.2.0/24:\(port)"] {
+        let groups = try LeakList.take("--peer", peer).leaks(of: client.pid)
+        #expect(groups.map(\.count) == [1])
+        #expect(groups.first?.peers == [.init(address: "127.77.2.1", port: port, count: 1)])
+      }
+      let other = try LeakList.take("--peer", "127.77.3.1", "--peer", "::1").leaks(of: client.pid)
+      #expect(other.isEmpty)
+
+      let tracer = try Tracer("--peer", "127.77.2.1", "--min-age", "0")
+      let event = try tracer.event("close_wait", of: passing.client)
+      for talk in [barred, passing] { try talk.client.close() }
+      _ = try tracer.event("close_wait_end", of: passing.client)
+      try tracer.stop()
+      #expect(event.peer?.address == "127.77.2.1")
+      #expect(tracer.events(of: barred.client).isEmpty)
+    }
+
     @Test("--pid can be given twice")
     func pids() throws {
       let (one, other, barred) = (try Player("one"), try Player("other"), try Player("barred"))

@@ -7,6 +7,12 @@ public struct LeakList: Decodable, Sendable {
       public var address: String
       public var port: Int?
       public var count: Int
+
+      public init(address: String, port: Int?, count: Int) {
+        self.address = address
+        self.port = port
+        self.count = count
+      }
     }
 
     public struct Queue: Decodable, Equatable, Sendable {
