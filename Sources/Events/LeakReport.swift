@@ -13,6 +13,11 @@ public struct LeakReport: Sendable {
     public var acceptQueue: AcceptQueue?
     var peers: [Peer: Int] = [:]
 
+    var key: Key { Key(process: process?.identity, reason: reason) }
+
+    /// Has each of its connections a descriptor of the process?
+    public var takesDescriptors: Bool { reason != nil && reason != .notAccepted }
+
     /// The peers with the most connections, most first. Of a server's clients only the address is counted.
     public func busiestPeers(_ limit: Int) -> [(peer: Peer, count: Int)] {
       let all = peers.map { (peer: $0.key, count: $0.value) }
@@ -33,9 +38,8 @@ public struct LeakReport: Sendable {
     }
   }
 
-  private struct Key: Hashable {
-    var pid: UInt32?
-    var startedNanoseconds: UInt64?
+  struct Key: Hashable, Sendable {
+    var process: Process.Identity?
     var reason: Reason?
   }
 
@@ -58,8 +62,7 @@ public struct LeakReport: Sendable {
       finWait2s += 1
     case .timeWait, .closeWaitEnd: return
     }
-    let key = Key(
-      pid: origin.process?.pid, startedNanoseconds: origin.process?.startedNanoseconds, reason: reason)
+    let key = Key(process: origin.process?.identity, reason: reason)
     let peer = Peer(
       family: origin.connection.family, address: origin.connection.peer.address,
       port: origin.role == .server ? nil : origin.connection.peer.port)

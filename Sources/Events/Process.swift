@@ -16,6 +16,14 @@ public struct Process: Hashable, Sendable {
     self.startedNanoseconds = startedNanoseconds
   }
 
+  /// What names it for good: a pid is used again.
+  public struct Identity: Hashable, Sendable {
+    public var pid: UInt32
+    public var startedNanoseconds: UInt64
+  }
+
+  public var identity: Identity { Identity(pid: pid, startedNanoseconds: startedNanoseconds) }
+
   init?(_ wire: wire_process) {
     guard wire.pid != 0 else { return nil }
     self.init(

@@ -36,17 +36,13 @@ public struct Summary: Sendable {
 
 /// Counts events as they are told, and makes the summary of them.
 public struct Tally {
-  private struct Key: Hashable {
-    var pid: UInt32
-    var startedNanoseconds: UInt64
-  }
-
   private var timeWait = Summary.Count()
   private var closeWait = Summary.Count()
   private var finWait2 = Summary.Count()
   private var lost: UInt64 = 0
   private var unprinted: UInt64 = 0
-  private var lines: [Key: Summary.Line] = [:]
+  private var mayHideLeak = false
+  private var lines: [Process.Identity: Summary.Line] = [:]
 
   public init() {}
 
@@ -71,8 +67,7 @@ public struct Tally {
     self[keyPath: total].seen += 1
     guard let process = origin.process else { return }
     self[keyPath: total].attributed += 1
-    let key = Key(pid: process.pid, startedNanoseconds: process.startedNanoseconds)
-    lines[key, default: Summary.Line(process: process)][keyPath: column] += 1
+    lines[process.identity, default: Summary.Line(process: process)][keyPath: column] += 1
   }
 
   /// Adds another account to this one.

@@ -8,7 +8,8 @@ public struct JSONRenderer {
   /// - Parameter clock: for the start of processes, which the kernel counts from boot.
   public init(clock: BootClock) { self.clock = clock }
 
-  public func render(_ event: Event, into line: inout LineBuffer) {
+  /// - Parameter look: of `leaks --each`: which look the event is of, from 1.
+  public func render(_ event: Event, look: Int? = nil, into line: inout LineBuffer) {
     line.append("{\"event\":\"")
     switch event {
     case .start(let start): render(start, &line)
@@ -20,6 +21,7 @@ public struct JSONRenderer {
       line.field("where", loss.place.rawValue)
     case .summary(let summary): render(summary, &line)
     }
+    if let look { line.field("look", look) }
     line.append("}\n")
   }
 

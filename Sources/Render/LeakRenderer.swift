@@ -9,17 +9,27 @@ public struct LeakRenderer {
     public var descriptorLimit: Int?
     /// Connections a second; nil on the first look.
     public var growth: Double?
+    /// Open descriptors of the process a second, those that are no leak included.
+    public var descriptorGrowth: Double?
 
-    public init(group: LeakReport.Group, descriptorsOpen: Int?, descriptorLimit: Int?, growth: Double?) {
+    public init(
+      group: LeakReport.Group, descriptorsOpen: Int? = nil, descriptorLimit: Int? = nil, growth: Double? = nil,
+      descriptorGrowth: Double? = nil
+    ) {
       self.group = group
       self.descriptorsOpen = descriptorsOpen
       self.descriptorLimit = descriptorLimit
       self.growth = growth
+      self.descriptorGrowth = descriptorGrowth
     }
 
+    /// Until the process has no descriptor left; nil where the connections of the group take none.
     var secondsLeft: Double? {
-      guard let descriptorsOpen, let descriptorLimit, let growth else { return nil }
-      return LeakTrend.secondsLeft(open: descriptorsOpen, limit: descriptorLimit, growthPerSecond: growth)
+      guard group.takesDescriptors, let descriptorsOpen, let descriptorLimit, let descriptorGrowth else {
+        return nil
+      }
+      return LeakTrend.secondsLeft(
+        open: descriptorsOpen, limit: descriptorLimit, growthPerSecond: descriptorGrowth)
     }
   }
 
@@ -37,6 +47,13 @@ public struct LeakRenderer {
 
   public init() {}
 
+  /// Parts one look from the next.
+  public func renderTime(_ time: WallTime, utcOffsetSeconds: Int, isFirst: Bool, into line: inout LineBuffer) {
+    line.append(isFirst ? "At " : "\nAt ")
+    line.append(local: time, utcOffsetSeconds: utcOffsetSeconds)
+    line.append(":\n")
+  }
+
   /// The whole report: what this host has not closed, then what its peers have not.
   public func renderText(leaks: [Row], stuck: [Row], into line: inout LineBuffer) {
     if leaks.isEmpty && stuck.isEmpty {
@@ -46,7 +63,15 @@ public struct LeakRenderer {
     if !leaks.isEmpty {
       line.append("CLOSE_WAIT: the peer has closed, the process has not\n")
       renderHeader(&line)
-      for row in leaks { render(row, &line) }
+      // The descriptors are the process's, whose rows are several if it leaks for several reasons.
+      var forecast: Set<Process.Identity?> = []
+      for row in leaks {
+        render(row, &line)
+        if row.secondsLeft != nil, forecast.insert(row.group.process?.identity).inserted {
+          renderForecast(row, &line)
+        }
+        renderNotes(row.group, &line)
+      }
     }
     if !stuck.isEmpty {
       line.append(leaks.isEmpty ? "" : "\n")
@@ -78,28 +103,12 @@ public struct LeakRenderer {
     if group.oldest.isEstimate { line.append("~") }
     line.append(span: group.oldest.nanoseconds)
     line.pad(from: start, to: Column.growth)
-    renderGrowth(row.growth, &line)
+    if let growth = row.growth { line.append(rate: growth) } else { line.append("-") }
     line.pad(from: start, to: Column.descriptors)
     renderDescriptors(row, &line)
     line.pad(from: start, to: Column.peers)
     renderPeers(group, &line)
     line.append("\n")
-    renderNotes(row, &line)
-  }
-
-  private func renderGrowth(_ growth: Double?, _ line: inout LineBuffer) {
-    guard let growth else {
-      line.append("-")
-      return
-    }
-    let tenths = Int((growth.magnitude * 10).rounded())
-    line.append(tenths == 0 ? "" : growth < 0 ? "-" : "+")
-    line.append(tenths / 10)
-    if tenths % 10 > 0 && tenths < 100 {
-      line.append(".")
-      line.append(tenths % 10)
-    }
-    line.append("/s")
   }
 
   private func renderDescriptors(_ row: Row, _ line: inout LineBuffer) {
@@ -122,15 +131,18 @@ public struct LeakRenderer {
     }
   }
 
+  private func renderForecast(_ row: Row, _ line: inout LineBuffer) {
+    guard let seconds = row.secondsLeft, let growth = row.descriptorGrowth else { return }
+    note(&line)
+    line.append("descriptors ")
+    line.append(rate: growth)
+    line.append(", they run out in ")
+    line.append(span: UInt64(seconds * 1e9))
+    line.append("\n")
+  }
+
   /// What does not fit into a column, below the row that it belongs to.
-  private func renderNotes(_ row: Row, _ line: inout LineBuffer) {
-    let group = row.group
-    if let seconds = row.secondsLeft, group.reason != nil, group.reason != .notAccepted {
-      note(&line)
-      line.append("descriptors run out in ")
-      line.append(span: UInt64(seconds * 1e9))
-      line.append(" at this rate\n")
-    }
+  private func renderNotes(_ group: LeakReport.Group, _ line: inout LineBuffer) {
     if group.reason == .dataUnread {
       note(&line)
       line.append(grouped: Int(group.unreadBytes))
@@ -142,7 +154,7 @@ public struct LeakRenderer {
       line.append(grouped: Int(queue.length))
       line.append(" of ")
       line.append(grouped: Int(queue.limit))
-      line.append(", nobody accepted for ")
+      line.append(", one waits for ")
       if group.oldest.isEstimate { line.append("~") }
       line.append(span: group.oldest.nanoseconds)
       line.append("\n")
@@ -177,9 +189,11 @@ public struct LeakRenderer {
     if let reason = group.reason { line.field("reason", reason.rawValue) }
     line.field("oldest_ms", group.oldest)
     line.key("growth_per_s")
-    line.append(row.growth.map { "\(($0 * 1000).rounded() / 1000)" } ?? "null")
+    line.append(json: row.growth)
     line.field("descriptors_open", row.descriptorsOpen.map { UInt64($0) })
     line.field("descriptor_limit", row.descriptorLimit.map { UInt64($0) })
+    line.key("descriptors_growth_per_s")
+    line.append(json: row.descriptorGrowth)
     line.key("exhausted_in_s")
     line.append(row.secondsLeft.map { "\($0.rounded())" } ?? "null")
     line.field("shared", group.shared)
@@ -216,6 +230,23 @@ extension LineBuffer {
     } else {
       append(number)
     }
+  }
+
+  /// So many a second more or fewer, in the two digits that a person reads.
+  fileprivate mutating func append(rate: Double) {
+    let tenths = Int((rate.magnitude * 10).rounded())
+    append(tenths == 0 ? "" : rate < 0 ? "-" : "+")
+    append(tenths / 10)
+    if tenths % 10 > 0 && tenths < 100 {
+      append(".")
+      append(tenths % 10)
+    }
+    append("/s")
+  }
+
+  /// With three decimals; null if it is not known.
+  fileprivate mutating func append(json rate: Double?) {
+    append(rate.map { "\(($0 * 1000).rounded() / 1000)" } ?? "null")
   }
 
   fileprivate mutating func append(_ peer: LeakReport.Peer) {

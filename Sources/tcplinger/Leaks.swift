@@ -53,92 +53,23 @@ struct Leaks: ParsableCommand {
     settings.states = [.closeWait, .finWait2]
     settings.minAgeNanoseconds = minAge.nanoseconds
     var look = LeakLook(
-      output: .standard(interruptedBy: signals.descriptor), isJSON: json, isEach: each)
+      output: .standard(interruptedBy: signals.descriptor), isJSON: json, isEach: each,
+      isRepeated: watch != nil)
+    var failure: Failure?
     do {
       let leakWatch = try LeakWatch(settings, isLive: watch != nil)
+      StandardError.notePidNamespace()
       try look.take(leakWatch)
       while let watch, !signals.arrive(withinNanoseconds: watch.nanoseconds) { try look.take(leakWatch) }
     } catch let error as TracingError {
       throw Failure(status: Failure.machine, line: "\(error)")
     } catch let end as OutputEnd {
-      throw Failure(end)
+      // Whether anybody leaks does not depend on whether anybody reads it.
+      failure = Failure(end)
     }
-    if exitCode && look.latest.closeWaits > 0 { throw Failure(status: Failure.leaks) }
-  }
-}
-
-/// Looks, compares with the look before, and prints.
-struct LeakLook: ~Copyable {
-  private let output: Output
-  private let isJSON: Bool
-  private let isEach: Bool
-  private var line = LineBuffer()
-  private(set) var latest = LeakReport()
-  private var latestNanoseconds: UInt64?
-
-  init(output: consuming Output, isJSON: Bool, isEach: Bool) {
-    self.output = output
-    self.isJSON = isJSON
-    self.isEach = isEach
-  }
-
-  mutating func take(_ watch: LeakWatch) throws {
-    let now = Host.bootNanoseconds
-    var report = LeakReport()
-    if isEach {
-      try printEach(watch, &report)
-    } else {
-      try watch.look { report.add($0) }
-      let trend =
-        latestNanoseconds.map { LeakTrend(since: latest, seconds: Double(now - $0) / 1e9) } ?? LeakTrend()
-      try print(report, trend)
+    if exitCode && look.latest.closeWaits > 0 {
+      throw Failure(status: Failure.leaks, line: failure?.line)
     }
-    (latest, latestNanoseconds) = (report, now)
-  }
-
-  private mutating func printEach(_ watch: LeakWatch, _ report: inout LeakReport) throws {
-    let json = JSONRenderer(clock: BootClock(offsetNanoseconds: Host.bootClockOffsetNanoseconds))
-    let text = TextRenderer(utcOffsetSeconds: Host.utcOffsetSeconds, isColoured: false)
-    if !isJSON && latestNanoseconds == nil { text.renderHeader(into: &line) }
-    var end: OutputEnd?
-    try watch.look { origin in
-      report.add(origin)
-      if isJSON {
-        json.render(.origin(origin), into: &line)
-      } else {
-        text.render(origin, isWhole: true, into: &line)
-      }
-      guard end == nil, line.bytes.count >= 65_536 else { return }
-      do throws(OutputEnd) { try flush() } catch { end = error }
-    }
-    if let end { throw end }
-    try flush()
-  }
-
-  private mutating func print(_ report: LeakReport, _ trend: LeakTrend) throws(OutputEnd) {
-    let renderer = LeakRenderer()
-    let leaks = rows(report.leaks, trend)
-    let stuck = rows(report.stuck, trend)
-    if isJSON {
-      renderer.renderJSON(time: Host.now, leaks: leaks, stuck: stuck, into: &line)
-    } else {
-      renderer.renderText(leaks: leaks, stuck: stuck, into: &line)
-      if latestNanoseconds != nil || !report.isEmpty { line.append("\n") }
-    }
-    try flush()
-  }
-
-  private func rows(_ groups: [LeakReport.Group], _ trend: LeakTrend) -> [LeakRenderer.Row] {
-    groups.map { group in
-      let descriptors = group.process.flatMap { Descriptors(pid: $0.pid) }
-      return LeakRenderer.Row(
-        group: group, descriptorsOpen: descriptors?.open, descriptorLimit: descriptors?.limit,
-        growth: trend.growth(of: group))
-    }
-  }
-
-  private mutating func flush() throws(OutputEnd) {
-    defer { line.removeAll() }
-    try output.write(line.bytes)
+    if let failure { throw failure }
   }
 }

@@ -73,6 +73,14 @@ enum StandardError {
   /// A line under the tool's name. What cannot be written there cannot be told anywhere.
   static func print(_ line: String) { write(Array("tcplinger: \(line)\n".utf8)) }
 
+  /// In a container, as a rule: what its pids are, and what cannot be seen from there.
+  static func notePidNamespace() {
+    guard !PidNamespace.isInitial else { return }
+    print(
+      "pids are those of the initial pid namespace, not of this one; "
+        + "of processes outside this one, neither holders nor older connections are found")
+  }
+
   static func write(_ bytes: [UInt8]) {
     _ = bytes.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
   }

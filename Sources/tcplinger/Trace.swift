@@ -70,11 +70,7 @@ struct Trace: ParsableCommand {
     // This thread only prints from here on.
     try Capabilities.keep([])
     if verbose { note(tracer.startEvent) }
-    if !PidNamespace.isInitial {
-      StandardError.print(
-        "pids are those of the initial pid namespace, not of this one; "
-          + "of processes outside this one, neither holders nor older connections are found")
-    }
+    StandardError.notePidNamespace()
     var run = TraceRun(
       tracer: tracer, signals: signals.descriptor, duration: duration?.nanoseconds, limit: count,
       printer: Printer(

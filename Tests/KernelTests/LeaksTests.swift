@@ -100,30 +100,126 @@ extension KernelTests {
       #expect(try Run.tcplinger(["leaks", "-L", port]).ending == .status(0))
     }
 
-    @Test("--watch shows growth and when the descriptors run out, also of leaks that begin meanwhile")
+    @Test("In a pid namespace of its own it says so, and shows no descriptors of a namesake")
+    func nestedPidNamespace() throws {
+      // A leak inside, and the command beside it.
+      let program = try """
+      import os, socket, subprocess, sys
+      l = socket.socket(); l.bind(("127.0.0.1", 0)); l.listen(5)
+      c = socket.create_connection(l.getsockname()); s, _ = l.accept(); s.close()
+      while c.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) != b"\\x08": pass
+      port = str(l.getsockname()[1])
+      sys.exit(subprocess.run(["\(Programs.tcplinger)", "leaks", "--json", "-D", port]).returncode)
+      """
+      let python = try Programs.system("python3", package: "python3")
+      let unshare = try Programs.system("unshare", package: "util-linux")
+      let run = try Run(unshare, ["--pid", "--fork", "--mount-proc", python, "-c", program])
+      #expect(run.ending == .status(0))
+      #expect(run.errors.lines.count == 1)
+      #expect(run.errors.text.contains("initial pid namespace"))
+      let group = try #require(try LeakList.all(in: run.output.lines).first?.closeWait.first)
+      #expect(group.comm == "python3")
+      #expect(group.count == 1)
+      #expect(group.descriptorsOpen == nil)
+      #expect(group.descriptorLimit == nil)
+    }
+
+    @Test("--exit-code is 3 also if nobody reads what is printed", arguments: [[], ["--each"], ["--json"]])
+    func unreadOutput(options: [String]) throws {
+      let talk = try Conversation(Player("client"), Player("server"))
+      try talk.client.close()
+      try talk.server.awaitState(.closeWait)
+      var ends: [Int32] = [-1, -1]
+      try #require(pipe(&ends) == 0)
+      close(ends[0])
+      defer { close(ends[1]) }
+      let arguments = ["leaks", "--exit-code", "-L", "\(talk.server.local.port)"] + options
+      let run = try Run.tcplinger(arguments, output: .descriptor(ends[1]))
+      #expect(run.ending == .status(3))
+      #expect(run.errors.text.isEmpty)
+    }
+
+    @Test("--each --watch tells its looks apart, also where there is nothing to list")
+    func separateLooks() throws {
+      let talk = try Conversation(Player("client"), Player("leaker"))
+      try talk.client.close()
+      try talk.server.awaitState(.closeWait)
+      let options = ["leaks", "--each", "--watch", "100ms", "-L", "\(talk.server.local.port)"]
+
+      let json = try Child(Programs.tcplinger, options + ["--json"])
+      let text = try Child(Programs.tcplinger, options)
+      for child in [json, text] {
+        try #require(
+          eventually {
+            child.output.fill(within: 10)
+            return child.output.lines.filter { $0.contains("eof_unread") }.count >= 3
+          })
+      }
+      try talk.server.close()
+      try #require(
+        eventually {
+          text.output.fill(within: 10)
+          return text.output.lines.contains { $0.hasPrefix("No connection") }
+        })
+      for child in [json, text] {
+        child.send(SIGINT)
+        #expect(try child.end() == .status(0))
+      }
+      let looks = try tracedEvents(in: json.output.lines).filter { $0.event == "close_wait" }.map(\.look)
+      #expect(looks == Array(1...looks.count))
+      let lines = text.output.lines
+      let leaks = lines.indices.filter { lines[$0].contains("eof_unread") }
+      for (one, next) in zip(leaks, leaks.dropFirst()) {
+        #expect(lines[one..<next].contains(""))
+        #expect(lines[one..<next].contains { $0.hasPrefix("At ") })
+      }
+    }
+
+    @Test("A leak that grows by 20 a second is shown so, and when the descriptors run out")
     func growth() throws {
       let (client, server) = (try Player("client"), try Player("leaker"))
       let listener = try server.listen()
       let watch = try Child(
-        Programs.tcplinger, ["leaks", "--json", "--watch", "500ms", "-L", "\(listener.local.port)"])
-      let deadline = Moment.inSeconds(patience)
-      var growing: LeakList.Group?
-      while growing == nil, Moment.now < deadline {
-        for _ in 0..<5 {
+        Programs.tcplinger, ["leaks", "--json", "--watch", "1s", "-L", "\(listener.local.port)"])
+      let start = Moment.now
+      var leaked: [(at: Moment, count: Int)] = [(start, 0)]
+      var looks: [(at: Moment, group: LeakList.Group?)] = []
+      while looks.count < 5, Moment.now < .inSeconds(patience) {
+        // As many as are due by now: twenty a second, however slow this machine is.
+        let due = Int(Moment.now.milliseconds(since: start) / 50)
+        while leaked.last.map({ $0.count < due }) ?? false {
           let talk = try Conversation(client, listener)
           try talk.client.close()
+          try talk.server.awaitState(.closeWait)
+          leaked.append((.now, leaked.count))
         }
-        guard let line = watch.nextLine(by: deadline) else { break }
+        guard let line = watch.nextLine(by: .inSeconds(0.02)) else { continue }
         let list = try LeakList.all(in: [String(decoding: line, as: UTF8.self)])
-        growing = list.first?.leaks(of: server.pid).first { ($0.growthPerSecond ?? 0) > 0 }
+        looks.append((.now, list.first?.leaks(of: server.pid).first))
       }
       watch.send(SIGINT)
       #expect(try watch.end() == .status(0))
 
-      let group = try #require(growing)
-      let (rate, left) = (group.growthPerSecond ?? 0, group.exhaustedInSeconds ?? -1)
-      let free = Double((group.descriptorLimit ?? 0) - (group.descriptorsOpen ?? 0))
-      #expect(abs(left - free / rate) <= 1 + left / 100)
+      // The first look has nothing before it, the second may have no descriptors before it.
+      let groups = try looks.dropFirst(2).map { try #require($0.group) }
+      try #require(groups.count == 3)
+      for (before, group) in zip(groups, groups.dropFirst()) {
+        let rate = try #require(group.growthPerSecond)
+        let seconds = Double(group.count - before.count) / rate
+        // It is the difference of the counts over about a second, more if the machine is slow.
+        #expect(group.count > before.count)
+        #expect(seconds > 0.9 && seconds < 3)
+        let descriptorRate = try #require(group.descriptorsGrowthPerSecond)
+        let opened = try #require(group.descriptorsOpen) - (before.descriptorsOpen ?? 0)
+        #expect(abs(descriptorRate - Double(opened) / seconds) < 0.01)
+        let free = Double((group.descriptorLimit ?? 0) - (group.descriptorsOpen ?? 0))
+        #expect(
+          abs(try #require(group.exhaustedInSeconds) - free / descriptorRate) <= 1 + free / descriptorRate / 100
+        )
+      }
+      let whole = Double(groups[2].count - groups[0].count)
+      let time = looks[4].at.milliseconds(since: looks[2].at) / 1000
+      #expect(abs(whole / time - 20) < 8)
     }
   }
 }

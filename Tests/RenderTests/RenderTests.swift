@@ -214,6 +214,80 @@ private let timeWait = Origin.State.timeWait(cause: .close, enteredFrom: .finWai
       _ = folder.admits(
         origin(timeWait) {
           $0.role = .server
+@Suite struct `The list of leaks` {
+  private static func closeWait(_ reason: Reason, _ queue: AcceptQueue? = nil) -> Origin.State {
+    .closeWait(
+      .init(
+        reason: reason, age: Age(nanoseconds: 5_000_000_000), unreadBytes: 3, holders: [], acceptQueue: queue))
+  }
+
+  /// Rows of one process for three reasons, and one of another end; descriptors grow by 21 a second.
+  private static func render(
+    _ body: (LeakRenderer, [LeakRenderer.Row], [LeakRenderer.Row], inout LineBuffer) -> Void
+  )
+    -> String
+  {
+    var report = LeakReport()
+    for _ in 0..<4 { report.add(origin(closeWait(.notAccepted, AcceptQueue(length: 9, limit: 64)))) }
+    for _ in 0..<3 { report.add(origin(closeWait(.eofRead))) }
+    for _ in 0..<2 { report.add(origin(closeWait(.dataUnread))) }
+    report.add(origin(.finWait2(cause: .close, age: Age(nanoseconds: 2_000_000_000))))
+    func row(_ group: LeakReport.Group) -> LeakRenderer.Row {
+      .init(group: group, descriptorsOpen: 790, descriptorLimit: 1000, growth: 0.5, descriptorGrowth: 21)
+    }
+    var line = LineBuffer()
+    body(LeakRenderer(), report.leaks.map(row), report.stuck.map(row), &line)
+    return String(decoding: line.bytes, as: UTF8.self)
+  }
+
+  @Test func `foretells once a process when its descriptors run out, where the connections have some`() {
+    let text = Self.render { renderer, leaks, stuck, line in
+      renderer.renderText(leaks: leaks, stuck: stuck, into: &line)
+    }
+    #expect(
+      text == """
+        CLOSE_WAIT: the peer has closed, the process has not
+        PID     COMM             COUNT    REASON        OLDEST   GROWTH     DESCRIPTORS         PEERS
+        4123    nginx            4        not_accepted  5s       +0.5/s     790/1,000           10.0.0.5:8080 (4)
+                accept queue 9 of 64, one waits for 5s
+        4123    nginx            3        eof_read      5s       +0.5/s     790/1,000           10.0.0.5:8080 (3)
+                descriptors +21/s, they run out in 10s
+        4123    nginx            2        data_unread   5s       +0.5/s     790/1,000           10.0.0.5:8080 (2)
+                6 bytes unread
+
+        FIN_WAIT2: the process has closed, the peer has not
+        PID     COMM             COUNT    REASON        OLDEST   GROWTH     DESCRIPTORS         PEERS
+        4123    nginx            1        peer_open     2s       +0.5/s     790/1,000           10.0.0.5:8080 (1)
+
+        """)
+  }
+
+  @Test func `foretells in JSON for each group whose connections have descriptors, and for no other`() {
+    let json = Self.render { renderer, leaks, stuck, line in
+      renderer.renderJSON(time: WallTime(nanoseconds: 0), leaks: leaks, stuck: stuck, into: &line)
+    }
+    let forecasts = json.split(separator: "\"exhausted_in_s\":").dropFirst().map { $0.prefix { $0 != "," } }
+    #expect(forecasts == ["null", "10.0", "10.0", "null"])
+    #expect(json.contains(#""descriptors_growth_per_s":21.0"#))
+  }
+
+  @Test func `grows by the connections of a group, and by all descriptors of its process`() throws {
+    func report(_ count: Int) -> LeakReport {
+      var report = LeakReport()
+      for _ in 0..<count { report.add(origin(Self.closeWait(.eofRead))) }
+      return report
+    }
+    let trend = LeakTrend(since: report(10), descriptors: [nginx.identity: 100], seconds: 2)
+    let group = try #require(report(50).leaks.first)
+    #expect(trend.growth(of: group) == 20)
+    #expect(trend.descriptorGrowth(of: nginx, open: 142) == 21)
+    // The same pid, another process; and the first look.
+    let stranger = Process(pid: nginx.pid, tid: 1, comm: nginx.comm, startedNanoseconds: 9)
+    #expect(trend.descriptorGrowth(of: stranger, open: 142) == nil)
+    #expect(LeakTrend().growth(of: group) == nil)
+  }
+}
+
           $0.connection.peer.port = port
         }, atNanoseconds: 0)
     }

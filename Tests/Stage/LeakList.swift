@@ -29,6 +29,7 @@ public struct LeakList: Decodable, Sendable {
     public var growthPerSecond: Double?
     public var descriptorsOpen: Int?
     public var descriptorLimit: Int?
+    public var descriptorsGrowthPerSecond: Double?
     public var exhaustedInSeconds: Double?
     public var shared: Int
     public var unreadBytes: Int
@@ -42,6 +43,7 @@ public struct LeakList: Decodable, Sendable {
       case growthPerSecond = "growth_per_s"
       case descriptorsOpen = "descriptors_open"
       case descriptorLimit = "descriptor_limit"
+      case descriptorsGrowthPerSecond = "descriptors_growth_per_s"
       case exhaustedInSeconds = "exhausted_in_s"
       case unreadBytes = "unread_bytes"
       case acceptQueue = "accept_queue"

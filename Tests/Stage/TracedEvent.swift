@@ -81,8 +81,12 @@ public struct TracedEvent: Decodable, Sendable {
   public var processes: [ProcessAccount]?
 
   enum CodingKeys: String, CodingKey {
+  /// Of a followed command.
+  public var leaked: Bool?
+  /// Of `leaks --each`: which look it is of.
+  public var look: Int?
     case event, time, family, mapped, netns, role, local, peer, process, opener, attribution, cause
-    case reason, holders, count, version, kernel, hooks, lost, processes
+    case reason, holders, count, version, kernel, hooks, lost, processes, leaked, look
     case place = "where"
     case enteredFrom = "entered_from"
     case unreadBytes = "unread_bytes"
