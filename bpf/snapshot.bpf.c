@@ -240,6 +240,7 @@ static __always_inline void write_holder(struct bpf_iter__task_file *context, st
 		return;
 	holder.socket = (__u64)sk;
 	holder.fd = context->fd;
+	holder.parent = BPF_CORE_READ(task, real_parent, tgid);
 	bpf_seq_write(context->meta->seq, &holder, sizeof(holder));
 }
 

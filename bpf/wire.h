@@ -98,7 +98,7 @@ struct wire_holder {
 	struct wire_process process;
 	__u64 socket;
 	__u32 fd;
-	__u8 padding[4];
+	__u32 parent; /* thread group id of the process that started it, or that adopted it */
 };
 
 /* What a census knows of the process behind a socket. */

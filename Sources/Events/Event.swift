@@ -153,6 +153,10 @@ public struct Age: Sendable, Equatable {
 public struct Holder: Sendable, Equatable {
   public var process: Process
   public var descriptor: UInt32
+  /// Who started it, or adopted it, by pid; nil if that was not asked.
+  public var parent: UInt32?
+  /// It got the socket from its parent. False also where that is not known.
+  public var isInherited = false
 
   public init(process: Process, descriptor: UInt32) {
     self.process = process

@@ -132,6 +132,6 @@ public struct KernelHolder: Sendable {
     let wire = record.unsafeLoadUnaligned(as: wire_holder.self)
     guard let process = Process(wire.process) else { throw .unknownKind(0) }
     socket = wire.socket
-    holder = Holder(process: process, descriptor: wire.fd)
+    holder = Holder(process: process, descriptor: wire.fd, parent: wire.parent)
   }
 }

@@ -61,9 +61,36 @@ public struct Ledger {
     }
     origin.state = .closeWait(
       Origin.CloseWait(
-        reason: record.reason, age: record.age, unreadBytes: record.unreadBytes, holders: holders,
+        reason: record.reason, age: record.age, unreadBytes: record.unreadBytes,
+        holders: inherited(holders, opener: origin.opener, openedNanoseconds: record.openedNanoseconds),
         acceptQueue: record.reason == .notAccepted ? record.acceptQueue : nil))
     return origin
+  }
+}
+
+private struct HeldDescriptor: Hashable {
+  var pid: UInt32
+  var descriptor: UInt32
+}
+
+/// Marks the processes that have inherited the socket: started after it was opened, not seen to open it, and their
+/// parent opened it or has it by the same number.
+private func inherited(_ holders: [Holder], opener: Opener?, openedNanoseconds: UInt64?) -> [Holder] {
+  let held = Set(holders.map { HeldDescriptor(pid: $0.process.pid, descriptor: $0.descriptor) })
+  let heirs = Set(
+    holders.filter { holder in
+      guard let parent = holder.parent, holder.process.startedNanoseconds >= openedNanoseconds ?? 0 else {
+        return false
+      }
+      // Who reads first need not be who accepted.
+      if let opener, opener.evidence != .firstRead, opener.process.pid == holder.process.pid { return false }
+      return parent == opener?.process.pid
+        || held.contains(HeldDescriptor(pid: parent, descriptor: holder.descriptor))
+    }.map(\.process.pid))
+  return holders.map { holder in
+    var holder = holder
+    holder.isInherited = heirs.contains(holder.process.pid)
+    return holder
   }
 }
 

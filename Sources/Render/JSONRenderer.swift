@@ -107,6 +107,7 @@ public struct JSONRenderer {
         line.append(holder.process)
         line.append(",\"fd\":")
         line.append(holder.descriptor)
+        if holder.isInherited { line.append(",\"inherited\":true") }
         line.append("}")
       }
       if let queue = closeWait.acceptQueue {

@@ -110,29 +110,39 @@ public struct TextRenderer {
       line.append("/")
       line.append(queue.limit)
     }
+    // By pid: the descriptors of one process stand together.
     let own = closeWait.holders.filter { $0.process.pid == process?.pid }
-    let others = closeWait.holders.filter { $0.process.pid != process?.pid }
-    if let first = own.first {
+    if !own.isEmpty {
       line.append(", fd ")
-      line.append(first.descriptor)
-      for more in own.dropFirst() {
-        line.append("+")
-        line.append(more.descriptor)
-      }
+      renderDescriptors(own[...], &line)
     }
-    for other in others.prefix(shownHolders) {
+    var others = closeWait.holders.filter { $0.process.pid != process?.pid }[...]
+    var shown = 0
+    while let other = others.first?.process, shown < shownHolders {
+      let descriptors = others.prefix { $0.process.pid == other.pid }
       line.append(", also held by ")
-      line.append(escaping: other.process.comm)
+      line.append(escaping: other.comm)
       line.append("[")
-      line.append(other.process.pid)
+      line.append(other.pid)
       line.append("] fd ")
-      line.append(other.descriptor)
+      renderDescriptors(descriptors, &line)
+      others = others[descriptors.endIndex...]
+      shown += 1
     }
-    if others.count > shownHolders {
+    if !others.isEmpty {
       line.append(", and ")
-      line.append(others.count - shownHolders)
+      line.append(Set(others.map(\.process.pid)).count)
       line.append(" more")
     }
+  }
+
+  /// Of one process.
+  private func renderDescriptors(_ holders: ArraySlice<Holder>, _ line: inout LineBuffer) {
+    for (index, holder) in holders.enumerated() {
+      if index > 0 { line.append("+") }
+      line.append(holder.descriptor)
+    }
+    if holders.contains(where: \.isInherited) { line.append(" (inherited)") }
   }
 }
 

@@ -98,6 +98,44 @@ private final class AskedLedger {
     #expect(closeWait.age == Age(nanoseconds: 2_000_000_000))
   }
 
+  @Test func `says of a holder that it inherited where its parent is known to have had the socket`() throws {
+    let ledger = AskedLedger()
+    func inherited(_ source: KernelOrigin.Source, opener: Process? = nginx, _ holders: [Holder]) throws
+      -> [Bool]
+    {
+      let events = try ledger.events(
+        record(.closeWait) {
+          ($0.opener, $0.openerSource, $0.openedNanoseconds) = (opener, source, source == .openFile ? nil : 2)
+        }, holders: holders)
+      guard case .closeWait(let closeWait)? = events.first?.state else { return [] }
+      return closeWait.holders.map(\.isInherited)
+    }
+    let parent = Holder(process: nginx, descriptor: 5, parent: 1)
+    let child = Holder(process: worker, descriptor: 5, parent: nginx.pid)
+    let otherNumber = Holder(process: worker, descriptor: 6, parent: nginx.pid)
+    let stranger = Holder(process: worker, descriptor: 5, parent: 1)
+    // The parent is known to have opened it, whether or not it has it still.
+    #expect(try inherited(.accept, [parent, otherNumber]) == [false, true])
+    #expect(try inherited(.connect, [child]) == [true])
+    // Only open files are known: the same number in the parent tells.
+    #expect(try inherited(.openFile, [parent, child]) == [false, true])
+    #expect(try inherited(.openFile, [parent, otherNumber]) == [false, false])
+    #expect(try inherited(.openFile, [child]) == [false])
+    // Who opened it has not inherited it, even if its parent got it back by the same number.
+    #expect(try inherited(.accept, opener: worker, [parent, child]) == [false, false])
+    // A child may read first from what its parent has accepted; if the parent reads first, it had it first.
+    #expect(try inherited(.firstRead, opener: worker, [parent, child]) == [false, true])
+    #expect(try inherited(.firstRead, [child]) == [true])
+    #expect(try inherited(.accept, [parent, stranger]) == [false, false])
+    // Its parent may have sent it what it cannot have inherited: it was there before the connection.
+    var older = child
+    older.process.startedNanoseconds = 1
+    #expect(try inherited(.accept, [parent, older]) == [false, false])
+    // Its own copies as well.
+    let copy = Holder(process: worker, descriptor: 8, parent: nginx.pid)
+    #expect(try inherited(.openFile, [parent, child, copy]) == [false, true, true])
+  }
+
   @Test func `holds another holder responsible where the opener has let go`() throws {
     let ledger = AskedLedger()
     let holders = [Holder(process: worker, descriptor: 4)]

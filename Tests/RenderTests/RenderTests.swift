@@ -156,6 +156,28 @@ private let timeWait = Origin.State.timeWait(cause: .close, enteredFrom: .finWai
     )
   }
 
+  @Test func `names a holder once, with all its descriptors and whether it inherited`() {
+    func held(_ pid: UInt32, _ descriptor: UInt32, inherited: Bool = false) -> Holder {
+      let process = Process(pid: pid, tid: pid, comm: Comm("kid"), startedNanoseconds: 0)
+      var holder = Holder(process: process, descriptor: descriptor)
+      holder.isInherited = inherited
+      return holder
+    }
+    let holders = [
+      Holder(process: nginx, descriptor: 7), held(5001, 4, inherited: true), held(5001, 8), held(5002, 4),
+      held(5003, 4), held(5003, 5),
+    ]
+    let closeWait = Origin.State.closeWait(
+      .init(reason: .eofRead, age: Age(nanoseconds: 5_000_000_000), unreadBytes: 0, holders: holders))
+    #expect(
+      text(origin(closeWait)).hasSuffix(
+        "eof_read, fd 7, also held by kid[5001] fd 4+8 (inherited), also held by kid[5002] fd 4, and 1 more\n"))
+    #expect(
+      json(.origin(origin(closeWait))).contains(#""pid":5001,"tid":5001,"comm":"kid","fd":4,"inherited":true}"#)
+    )
+    #expect(json(.origin(origin(closeWait))).contains(#""pid":5001,"tid":5001,"comm":"kid","fd":8}"#))
+  }
+
   @Test func `is aligned alike with colour and without`() {
     let coloured = text(origin(timeWait), colour: true)
     #expect(coloured.contains("\u{1b}[36mTIME_WAIT\u{1b}[0m"))

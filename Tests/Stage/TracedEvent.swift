@@ -15,11 +15,14 @@ public struct TracedEvent: Decodable, Sendable {
     public var pid: Int32
     public var comm: String
     public var fd: Int
+    /// Present only if it is so.
+    public var inherited: Bool?
 
-    public init(pid: Int32, comm: String, fd: Int) {
+    public init(pid: Int32, comm: String, fd: Int, inherited: Bool? = nil) {
       self.pid = pid
       self.comm = comm
       self.fd = fd
+      self.inherited = inherited
     }
   }
 
