@@ -38,6 +38,10 @@ public struct ObjectFile: ~Copyable {
   /// Are sockets remembered in the hash, all of them or some?
   public var usesHash: Bool { clb_object_uses_hash(handle) }
 
+  /// This process by its pid in the initial pid namespace, whichever it is in itself; 0 until `seed_from_files` has
+  /// run.
+  public var tracer: UInt32 { clb_object_tracer(handle) }
+
   public func withRound<Result>(_ body: (inout wire_round) -> Result) -> Result {
     body(&clb_object_round(handle).pointee)
   }

@@ -163,6 +163,11 @@ const struct wire_losses *clb_object_losses(struct clb_object *object)
 	return &object->skeleton->bss->losses;
 }
 
+uint32_t clb_object_tracer(struct clb_object *object)
+{
+	return object->skeleton->bss->tracer;
+}
+
 struct wire_round *clb_object_round(struct clb_object *object)
 {
 	return &object->skeleton->data->current_round;

@@ -32,6 +32,11 @@ public struct Summary: Sendable {
   public var unprinted: UInt64
   /// Most first.
   public var processes: [Line]
+  /// Of a followed command; nil of a trace.
+  public var verdict: Verdict?
+
+  /// Did a command leak? Not known if none of its leaks was seen, but one may be among what was lost.
+  public enum Verdict: Sendable, Equatable { case leaked, clean, unknown }
 }
 
 /// Counts events as they are told, and makes the summary of them.
@@ -49,6 +54,7 @@ public struct Tally {
   public mutating func count(_ loss: Loss) {
     lost += loss.count
     if loss.place == .output { unprinted += loss.count }
+    if loss.mayHideLeak { mayHideLeak = true }
   }
 
   public mutating func count(_ origin: Origin) {
@@ -77,11 +83,16 @@ public struct Tally {
     finWait2 += other.finWait2
     lost += other.lost
     unprinted += other.unprinted
+    mayHideLeak = mayHideLeak || other.mayHideLeak
     for (key, line) in other.lines {
       lines[key, default: Summary.Line(process: line.process)].timeWait += line.timeWait
       lines[key]?.closeWait += line.closeWait
       lines[key]?.finWait2 += line.finWait2
     }
+  }
+
+  public var verdict: Summary.Verdict {
+    closeWait.seen > 0 ? .leaked : mayHideLeak ? .unknown : .clean
   }
 
   public func summary(time: WallTime, durationNanoseconds: UInt64) -> Summary {

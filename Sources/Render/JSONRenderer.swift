@@ -137,6 +137,14 @@ public struct JSONRenderer {
       line.append("}")
     }
     line.field("lost", summary.lost)
+    if let verdict = summary.verdict {
+      line.key("leaked")
+      switch verdict {
+      case .leaked: line.append("true")
+      case .clean: line.append("false")
+      case .unknown: line.append("null")
+      }
+    }
     line.key("processes")
     line.array(summary.processes) { line, row in
       line.append("{\"pid\":")

@@ -7,6 +7,7 @@ public struct Capabilities: OptionSet, Hashable, Sendable {
 
   public init(rawValue: UInt64) { self.rawValue = rawValue }
 
+  public static let kill = Capabilities(rawValue: 1 << 5)
   public static let netAdmin = Capabilities(rawValue: 1 << 12)
   public static let sysPtrace = Capabilities(rawValue: 1 << 19)
   public static let sysAdmin = Capabilities(rawValue: 1 << 21)

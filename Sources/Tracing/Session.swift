@@ -67,10 +67,7 @@ final class Session {
   private init(_ settings: TraceSettings, _ plan: HookPlan, attaches: Bool) throws(BPFError) {
     self.settings = settings
     self.plan = plan
-    var filter = settings.filter
-    // The kernel adds to the followed processes as they start others; it knows them all, this set only the first.
-    if settings.followsChildren { filter.pids = [] }
-    ledger = Ledger(filter: filter)
+    ledger = Ledger(filter: settings.filter)
     clock = BootClock(offsetNanoseconds: Host.bootClockOffsetNanoseconds)
     object = try ObjectFile.open()
     links = Links()
@@ -179,6 +176,8 @@ final class Session {
   /// Sockets older than the tracer: first those that somebody has open, then those that nobody has.
   func seed() throws {
     try object.iterate("seed_from_files", recordSize: KernelOrigin.size) { _ in }
+    // The programs count pids as the initial namespace does, so it is they who know this process's own.
+    if settings.followsChildren { try object.insert(object.tracer, intoSet: "target_pids") }
     for namespace in NetworkNamespace.all() where settings.netns == nil || settings.netns == namespace.inode {
       // A namespace may vanish between the listing and the visit.
       do {

@@ -14,7 +14,7 @@ public struct TraceSettings: Sendable {
   public var netns: UInt32?
   public var states = Set(OriginFilter.State.allCases)
   public var hooks = HookChoice.auto
-  /// Processes that a chosen process starts are chosen as well.
+  /// Only the processes that this one starts once the tracer is there, and those that they start.
   public var followsChildren = false
   /// A CLOSE_WAIT that ends because its process does is told, however short it was.
   public var reportsExits = false
@@ -30,7 +30,7 @@ public struct TraceSettings: Sendable {
     wire.min_age_ns = minAgeNanoseconds
     wire.netns = netns ?? 0
     wire.family = family == .ipv4 ? 4 : family == .ipv6 ? 6 : 0
-    wire.filter_pids = filter.pids.isEmpty ? 0 : 1
+    wire.filter_pids = filter.pids.isEmpty && !followsChildren ? 0 : 1
     wire.want_time_wait = states.contains(.timeWait) ? 1 : 0
     wire.want_close_wait = states.contains(.closeWait) ? 1 : 0
     wire.want_fin_wait2 = states.contains(.finWait2) ? 1 : 0

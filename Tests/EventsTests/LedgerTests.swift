@@ -210,44 +210,6 @@ private final class AskedLedger {
   }
 }
 
-@Suite struct `The account` {
-  @Test func `counts by process, most first, and what has no name`() throws {
-    let ledger = AskedLedger()
-    var tally = Tally()
-    for _ in 0..<2 { ledger.events(try record(.timeWait)).forEach { tally.count($0) } }
-    ledger.events(try record(.finWait2) { $0.closer = nginx }).forEach { tally.count($0) }
-    ledger.events(
-      try record(.timeWait) {
-        $0.closer = nil
-        $0.opener = nil
-      }
-    ).forEach { tally.count($0) }
-    tally.count(Loss(time: WallTime(nanoseconds: 0), count: 5, place: .ringBuffer))
-    let summary = tally.summary(time: WallTime(nanoseconds: 0), durationNanoseconds: 1)
-    #expect(summary.timeWait == Summary.Count(seen: 3, attributed: 2))
-    #expect(summary.timeWait.unknown == 1)
-    #expect(summary.finWait2 == Summary.Count(seen: 1, attributed: 1))
-    #expect(summary.lost == 5)
-    #expect(summary.processes.map(\.process.pid) == [worker.pid, nginx.pid])
-  }
-
-  @Test func `does not take two processes with one pid for one`() throws {
-    let ledger = AskedLedger()
-    var tally = Tally()
-    ledger.events(try record(.timeWait)).forEach { tally.count($0) }
-    ledger.events(try record(.timeWait) { $0.closer?.startedNanoseconds = 77 }).forEach { tally.count($0) }
-    #expect(tally.summary(time: WallTime(nanoseconds: 0), durationNanoseconds: 1).processes.count == 2)
-  }
-
-  @Test func `adds up with another`() throws {
-    let ledger = AskedLedger()
-    var one = Tally()
-    var other = Tally()
-    ledger.events(try record(.timeWait)).forEach { one.count($0) }
-    ledger.events(try record(.timeWait)).forEach { other.count($0) }
-    one.add(other)
-    let summary = one.summary(time: WallTime(nanoseconds: 0), durationNanoseconds: 1)
-    #expect(summary.timeWait.seen == 2)
 @Suite struct `A peer` {
   private static func connection(_ family: Family, _ address: Address, _ port: UInt16 = 443) -> Connection {
     let endpoint = Endpoint(address: address, port: port)
@@ -295,6 +257,44 @@ private final class AskedLedger {
   }
 }
 
+@Suite struct `The account` {
+  @Test func `counts by process, most first, and what has no name`() throws {
+    let ledger = AskedLedger()
+    var tally = Tally()
+    for _ in 0..<2 { ledger.events(try record(.timeWait)).forEach { tally.count($0) } }
+    ledger.events(try record(.finWait2) { $0.closer = nginx }).forEach { tally.count($0) }
+    ledger.events(
+      try record(.timeWait) {
+        $0.closer = nil
+        $0.opener = nil
+      }
+    ).forEach { tally.count($0) }
+    tally.count(Loss(time: WallTime(nanoseconds: 0), count: 5, place: .ringBuffer))
+    let summary = tally.summary(time: WallTime(nanoseconds: 0), durationNanoseconds: 1)
+    #expect(summary.timeWait == Summary.Count(seen: 3, attributed: 2))
+    #expect(summary.timeWait.unknown == 1)
+    #expect(summary.finWait2 == Summary.Count(seen: 1, attributed: 1))
+    #expect(summary.lost == 5)
+    #expect(summary.processes.map(\.process.pid) == [worker.pid, nginx.pid])
+  }
+
+  @Test func `does not take two processes with one pid for one`() throws {
+    let ledger = AskedLedger()
+    var tally = Tally()
+    ledger.events(try record(.timeWait)).forEach { tally.count($0) }
+    ledger.events(try record(.timeWait) { $0.closer?.startedNanoseconds = 77 }).forEach { tally.count($0) }
+    #expect(tally.summary(time: WallTime(nanoseconds: 0), durationNanoseconds: 1).processes.count == 2)
+  }
+
+  @Test func `adds up with another`() throws {
+    let ledger = AskedLedger()
+    var one = Tally()
+    var other = Tally()
+    ledger.events(try record(.timeWait)).forEach { one.count($0) }
+    ledger.events(try record(.timeWait)).forEach { other.count($0) }
+    one.add(other)
+    let summary = one.summary(time: WallTime(nanoseconds: 0), durationNanoseconds: 1)
+    #expect(summary.timeWait.seen == 2)
     #expect(summary.processes.map(\.timeWait) == [2])
   }
 }

@@ -27,6 +27,7 @@ extension KernelTests {
       #expect(run.ending == .status(7))
       #expect(run.output.lines.first == "out")
       #expect(events.last?.closeWaits?.seen == 0)
+      #expect(events.last?.leaked == false)
       #expect(events.last?.timeWaits == .init(seen: 1, attributed: 1))
     }
 
@@ -34,6 +35,7 @@ extension KernelTests {
     func heldAtTheEnd() throws {
       let (run, events) = try follow("os._exit(0)")
       #expect(run.ending == .status(3))
+      #expect(events.last?.leaked == true)
       #expect(events.filter { $0.event == "close_wait" }.count == 1)
       #expect(events.first { $0.event == "close_wait_end" }?.cause == "exit")
     }
@@ -72,6 +74,97 @@ extension KernelTests {
       child.send(SIGTERM)
       #expect(try child.end() == .status(9))
       #expect(child.output.lines.contains("got"))
+    }
+
+    @Test("In a pid namespace of its own it follows its command just as well, and says where it is")
+    func nestedPidNamespace() throws {
+      let unshare = try Programs.system("unshare", package: "util-linux")
+      let folder = try TemporaryDirectory()
+      let path = "\(folder.path)/report.json"
+      let command =
+        try ["--pid", "--fork", "--mount-proc", Programs.tcplinger, "run", "--json", "--report", path, "--"]
+        + [Programs.system("python3", package: "python3"), "-c", program("print(os.getpid()); os._exit(0)")]
+      let run = try Run(unshare, command)
+      #expect(run.ending == .status(3))
+      #expect(run.errors.lines.count == 1)
+      #expect(run.errors.text.contains("initial pid namespace"))
+      let events = try tracedEvents(in: (readFile(path) ?? "").split(separator: "\n").map(String.init))
+      let leak = try #require(events.first { $0.event == "close_wait" })
+      // Its pid is that of the initial namespace, not the one that it has itself.
+      let inner = try #require(run.output.lines.first.flatMap { Int32($0) })
+      #expect(leak.process?.comm == "python3")
+      #expect(try #require(leak.process?.pid) != inner)
+      #expect(events.last?.closeWaits == .init(seen: 1, attributed: 1))
+    }
+
+    @Test(
+      "What was lost may hide a leak: it is said, and success is none", arguments: [0, 7])
+    func lostEvents(own: Int) throws {
+      // While the tracer stands still, more happens than its ring holds. In a network namespace of its own.
+      let script = """
+        ip link set lo up; kill -STOP $PPID
+        \(try Programs.workload) short --connections 40000 --closer client >/dev/null
+        kill -CONT $PPID; exit \(own)
+        """
+      let unshare = try Programs.system("unshare", package: "util-linux")
+      let run = try Run.tcplinger(["run", "--json", "--", unshare, "--net", "/bin/sh", "-c", script])
+      let lines = run.errors.lines
+      let events = try tracedEvents(in: lines.filter { $0.hasPrefix("{") })
+      try #require(events.contains { $0.event == "lost" && $0.place == "ring_buffer" })
+      let summary = try #require(events.last)
+      #expect(summary.event == "summary")
+      #expect(summary.leaked == nil)
+      #expect(lines.contains { $0.contains("\"leaked\":null") })
+      #expect(run.ending == .status(own == 0 ? 1 : Int32(own)))
+      #expect(lines.contains { $0.contains("cannot say whether the command leaked") } == (own == 0))
+    }
+
+    @Test("The status does not depend on whether somebody reads the report", arguments: [(0, 3), (7, 7)])
+    func unreadReport(own: Int, expected: Int) throws {
+      // The reader is gone before the command ends. What ends with 7 has leaked nothing.
+      let lines = "sys.stdin.readline()\nif \(own): c.close()\nos._exit(\(own))"
+      var ends: [Int32] = [-1, -1]
+      try #require(pipe(&ends) == 0)
+      defer { close(ends[1]) }
+      let child = try Child(
+        Programs.tcplinger,
+        ["run", "--", Programs.system("python3", package: "python3"), "-c", program(lines)], input: ends[0])
+      close(ends[0])
+      child.errors.stop()
+      try #require(write(ends[1], "\n", 1) == 1)
+      #expect(try child.end() == .status(Int32(expected)))
+    }
+
+    @Test("A report that cannot be written is said, and does not hide a leak")
+    func unwritableReport() throws {
+      let python = try Programs.system("python3", package: "python3")
+      for (lines, status) in [("os._exit(0)", Int32(3)), ("c.close()", 1)] {
+        let run = try Run.tcplinger(["run", "--report", "/dev/full", "--", python, "-c", program(lines)])
+        #expect(run.ending == .status(status))
+        #expect(run.errors.text.contains("cannot write /dev/full"))
+      }
+    }
+
+    @Test("A signal reaches a command of another user, and no more privilege is kept than that takes")
+    func signalsAnotherUser() throws {
+      let setpriv = try Programs.system("setpriv", package: "util-linux")
+      let script = "trap 'exit 9' TERM; echo ready; while :; do sleep 0.05; done"
+      let child = try Child(
+        Programs.tcplinger,
+        ["run", "--", setpriv, "--reuid", "65534", "--clear-groups", "/bin/sh", "-c", script])
+      try #require(child.nextLine(by: .inSeconds(patience)) != nil)
+      let tasks = "/proc/\(child.pid)/task"
+      // CAP_KILL for the thread that passes signals on, CAP_BPF for the one that reads the kernel.
+      let isKept = eventually {
+        namesIn(tasks).allSatisfy { task in
+          let status = readFile("\(tasks)/\(task)/status")?.split(separator: "\n") ?? []
+          let mask = task == "\(child.pid)" ? "0000000000000020" : "0000008000000000"
+          return status.contains { $0 == "CapPrm:\t\(mask)" } && status.contains { $0 == "NoNewPrivs:\t1" }
+        }
+      }
+      #expect(isKept)
+      child.send(SIGTERM)
+      #expect(try child.end() == .status(9))
     }
 
     @Test("A command that is not there is 127, and the report may go to a file")

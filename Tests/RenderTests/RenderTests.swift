@@ -214,28 +214,6 @@ private let timeWait = Origin.State.timeWait(cause: .close, enteredFrom: .finWai
   }
 }
 
-@Suite struct `The folder` {
-  @Test func `lets through what a person can follow, and folds the rest by process and service`() {
-    var folder = Folder(linesPerSecond: 2)
-    let other = origin(timeWait) { $0.process?.pid = 5 }
-    let admitted = [origin(timeWait), origin(timeWait), origin(timeWait), other, origin(timeWait)]
-      .enumerated().map { folder.admits($1, atNanoseconds: UInt64($0)) }
-    #expect(admitted == [true, true, false, false, false])
-    #expect(folder.dueNanoseconds == 1_000_000_000)
-    let folds = folder.takeFolds()
-    #expect(folds.map(\.count) == [2, 1])
-    #expect(folds.map(\.latest.process?.pid) == [4123, 5])
-    #expect(folder.dueNanoseconds == nil)
-    let later = folder.admits(origin(timeWait), atNanoseconds: 1_000_000_001)
-    #expect(later)
-  }
-
-  @Test func `folds the clients of a server together, whatever their ports`() {
-    var folder = Folder(linesPerSecond: 0)
-    for port in UInt16(1)...3 {
-      _ = folder.admits(
-        origin(timeWait) {
-          $0.role = .server
 @Suite struct `The list of leaks` {
   private static func closeWait(_ reason: Reason, _ queue: AcceptQueue? = nil) -> Origin.State {
     .closeWait(
@@ -310,6 +288,28 @@ private let timeWait = Origin.State.timeWait(cause: .close, enteredFrom: .finWai
   }
 }
 
+@Suite struct `The folder` {
+  @Test func `lets through what a person can follow, and folds the rest by process and service`() {
+    var folder = Folder(linesPerSecond: 2)
+    let other = origin(timeWait) { $0.process?.pid = 5 }
+    let admitted = [origin(timeWait), origin(timeWait), origin(timeWait), other, origin(timeWait)]
+      .enumerated().map { folder.admits($1, atNanoseconds: UInt64($0)) }
+    #expect(admitted == [true, true, false, false, false])
+    #expect(folder.dueNanoseconds == 1_000_000_000)
+    let folds = folder.takeFolds()
+    #expect(folds.map(\.count) == [2, 1])
+    #expect(folds.map(\.latest.process?.pid) == [4123, 5])
+    #expect(folder.dueNanoseconds == nil)
+    let later = folder.admits(origin(timeWait), atNanoseconds: 1_000_000_001)
+    #expect(later)
+  }
+
+  @Test func `folds the clients of a server together, whatever their ports`() {
+    var folder = Folder(linesPerSecond: 0)
+    for port in UInt16(1)...3 {
+      _ = folder.admits(
+        origin(timeWait) {
+          $0.role = .server
           $0.connection.peer.port = port
         }, atNanoseconds: 0)
     }

@@ -81,13 +81,13 @@ public struct TracedEvent: Decodable, Sendable {
   public var timeWaits: Account?
   public var closeWaits: Account?
   public var lost: Int?
-  public var processes: [ProcessAccount]?
-
-  enum CodingKeys: String, CodingKey {
   /// Of a followed command.
   public var leaked: Bool?
   /// Of `leaks --each`: which look it is of.
   public var look: Int?
+  public var processes: [ProcessAccount]?
+
+  enum CodingKeys: String, CodingKey {
     case event, time, family, mapped, netns, role, local, peer, process, opener, attribution, cause
     case reason, holders, count, version, kernel, hooks, lost, processes, leaked, look
     case place = "where"

@@ -44,6 +44,8 @@ const struct wire_losses *clb_object_losses(struct clb_object *object);
 struct wire_round *clb_object_round(struct clb_object *object);
 /* Sockets are remembered in the hash, all of them or some. */
 bool clb_object_uses_hash(struct clb_object *object);
+/* The caller's own process, as the programs know it; 0 until they have read the open files. */
+uint32_t clb_object_tracer(struct clb_object *object);
 
 /* Before the load: takes every program and every map out of it, but those of global variables. */
 void clb_object_choose_none(struct clb_object *object);

@@ -1,0 +1,119 @@
+import Events
+import Glibc
+import System
+import Tracing
+
+/// A command from its start to its report.
+struct FollowedRun: ~Copyable {
+  private let tracer: Tracer
+  private let child: ChildProcess
+  private let signals: Signals
+  private let startNanoseconds = Host.bootNanoseconds
+  private var printer: Printer
+  private var tally = Tally()
+  /// Each leak, and its end if it had one.
+  private var leaks: [Origin] = []
+  private var losses: [Loss.Place: UInt64] = [:]
+
+  init(tracer: Tracer, child: ChildProcess, signals: consuming Signals, printer: consuming Printer) {
+    self.tracer = tracer
+    self.child = child
+    self.signals = signals
+    self.printer = printer
+  }
+
+  /// The exit status of the command, or that of leaks.
+  mutating func run() throws -> Int32 {
+    var status: Int32?
+    while status == nil {
+      waitForSomething()
+      take()
+      while let signal = signals.take() {
+        if signal.number != SIGCHLD && signal.isFromProcess { child.send(signal.number) }
+      }
+      status = child.statusIfEnded()
+    }
+    // They were meant for the command, and must not cut the report short.
+    while signals.take() != nil {}
+    tracer.stop()
+    take()
+    tally.add(tracer.queue.dropped)
+    var failure: Failure?
+    do throws(OutputEnd) {
+      try report()
+    } catch {
+      // A report that nobody reads changes nothing; one that cannot be written is a failure.
+      failure = Failure(error)
+    }
+    if let broken = tracer.failure {
+      failure = Failure(status: Failure.running, line: "the trace broke off: \(broken)")
+    }
+    if tally.verdict == .leaked { throw Failure(status: Failure.leaks, line: failure?.line) }
+    if let failure, failure.status != 0 { throw failure }
+    if tally.verdict == .unknown && status == 0 {
+      throw Failure(
+        status: Failure.running,
+        line: "cannot say whether the command leaked: events were lost; run it again on a host with less to do")
+    }
+    return status ?? 0
+  }
+
+  private func waitForSomething() {
+    var waits = [
+      pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: tracer.queue.descriptor, events: Int16(POLLIN), revents: 0),
+    ]
+    poll(&waits, 2, -1)
+  }
+
+  /// A line a leak; the TIME_WAITs, which are no fault, are counted by process.
+  private mutating func take() {
+    let (events, dropped) = tracer.queue.takeAll()
+    if dropped > 0 { count(Loss(time: Host.now, count: dropped, place: .output)) }
+    for event in events {
+      switch event {
+      case .origin(let origin):
+        tally.count(origin)
+        switch origin.state {
+        case .closeWait, .closeWaitEnd: leaks.append(origin)
+        case .timeWait, .finWait2: break
+        }
+      case .lost(let loss): count(loss)
+      case .start, .summary: break
+      }
+    }
+  }
+
+  private mutating func count(_ loss: Loss) {
+    tally.count(loss)
+    losses[loss.place, default: 0] += loss.count
+  }
+
+  private mutating func report() throws(OutputEnd) {
+    var summary = tally.summary(
+      time: Host.now, durationNanoseconds: Host.bootNanoseconds - startNanoseconds)
+    summary.verdict = tally.verdict
+    if !printer.isJSON { noteVerdict(summary) }
+    if printer.isJSON || !leaks.isEmpty { try printer.print(tracer.startEvent) }
+    for leak in leaks { printer.add(leak) }
+    for place in Loss.Place.allCases {
+      guard let count = losses[place] else { continue }
+      if printer.isJSON {
+        printer.add(Loss(time: summary.time, count: count, place: place))
+      } else {
+        printer.note("lost \(count) (\(place.rawValue))")
+      }
+    }
+    try printer.print(summary)
+  }
+
+  private mutating func noteVerdict(_ summary: Summary) {
+    switch tally.verdict {
+    case .leaked:
+      printer.note(
+        "\(summary.closeWait.seen) leaked: in CLOSE_WAIT for too long, or until the end of its process")
+    case .unknown: printer.note("Not known whether it leaked: a leak may be among the events that were lost")
+    case .clean: break
+    }
+  }
+}
