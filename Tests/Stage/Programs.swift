@@ -28,9 +28,13 @@ public enum Programs {
     }
   }
 
+  /// Where programs of the system are, what was installed by hand first.
+  public static let directories = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"]
+
   /// A program of the system, by its name.
-  public static func system(_ name: String, package: String) throws -> String {
-    let directories = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"]
+  public static func system(
+    _ name: String, package: String, in directories: [String] = directories
+  ) throws -> String {
     guard let found = directories.map({ "\($0)/\(name)" }).first(where: isProgram) else {
       throw Failure("\(name) is missing; apt-get install \(package)")
     }
