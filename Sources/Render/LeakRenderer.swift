@@ -33,19 +33,29 @@ public struct LeakRenderer {
     }
   }
 
-  private enum Column {
-    static let comm = 8
-    static let count = 25
-    static let reason = 34
-    static let oldest = 48
-    static let growth = 57
-    static let descriptors = 68
-    static let peers = 88
+  /// Where each column begins.
+  private struct Columns {
+    var comm = 8
+    var count = 25
+    var reason = 34
+    var oldest = 48
+    var growth = 57
+    var descriptors = 68
+    /// nil: in a line of their own.
+    var peers: Int? = 88
+
+    static let narrow = Columns(count: 24, reason: 32, oldest: 46, growth: 54, descriptors: 63, peers: nil)
   }
 
+  /// One peer fits in a terminal of this width.
+  private static let leastWidth = 120
   private static let shownPeers = 3
+  private let columns: Columns
 
-  public init() {}
+  /// - Parameter width: of the terminal; nil if it is none.
+  public init(width: Int? = nil) {
+    columns = width.map { $0 < Self.leastWidth } ?? false ? .narrow : Columns()
+  }
 
   /// Parts one look from the next.
   public func renderTime(_ time: WallTime, utcOffsetSeconds: Int, isFirst: Bool, into line: inout LineBuffer) {
@@ -82,31 +92,37 @@ public struct LeakRenderer {
   }
 
   private func renderHeader(_ line: inout LineBuffer) {
-    line.append(columns: [
-      (0, "PID"), (Column.comm, "COMM"), (Column.count, "COUNT"), (Column.reason, "REASON"),
-      (Column.oldest, "OLDEST"), (Column.growth, "GROWTH"), (Column.descriptors, "DESCRIPTORS"),
-      (Column.peers, "PEERS"),
-    ])
+    var titles: [(Int, StaticString)] = [
+      (0, "PID"), (columns.comm, "COMM"), (columns.count, "COUNT"), (columns.reason, "REASON"),
+      (columns.oldest, "OLDEST"), (columns.growth, "GROWTH"), (columns.descriptors, "DESCRIPTORS"),
+    ]
+    if let peers = columns.peers { titles.append((peers, "PEERS")) }
+    line.append(columns: titles)
   }
 
   private func render(_ row: Row, _ line: inout LineBuffer) {
     let group = row.group
     let start = line.bytes.count
     if let process = group.process { line.append(process.pid) } else { line.append("-") }
-    line.pad(from: start, to: Column.comm)
+    line.pad(from: start, to: columns.comm)
     if let process = group.process { line.append(escaping: process.comm) } else { line.append("-") }
-    line.pad(from: start, to: Column.count)
+    line.pad(from: start, to: columns.count)
     line.append(grouped: group.count)
-    line.pad(from: start, to: Column.reason)
+    line.pad(from: start, to: columns.reason)
     line.append(group.reason?.rawValue ?? "peer_open")
-    line.pad(from: start, to: Column.oldest)
+    line.pad(from: start, to: columns.oldest)
     if group.oldest.isEstimate { line.append("~") }
     line.append(span: group.oldest.nanoseconds)
-    line.pad(from: start, to: Column.growth)
+    line.pad(from: start, to: columns.growth)
     if let growth = row.growth { line.append(rate: growth) } else { line.append("-") }
-    line.pad(from: start, to: Column.descriptors)
+    line.pad(from: start, to: columns.descriptors)
     renderDescriptors(row, &line)
-    line.pad(from: start, to: Column.peers)
+    if let peers = columns.peers {
+      line.pad(from: start, to: peers)
+    } else {
+      line.append("\n")
+      note(&line)
+    }
     renderPeers(group, &line)
     line.append("\n")
   }
@@ -162,7 +178,7 @@ public struct LeakRenderer {
     if group.shared > 0 {
       note(&line)
       line.append(grouped: group.shared)
-      line.append(" held by other processes as well: a close by one ends nothing (--each names them)\n")
+      line.append(" held by other processes too: each must close (--each names them)\n")
     }
   }
 

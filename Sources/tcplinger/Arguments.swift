@@ -4,7 +4,7 @@ import System
 import Tracing
 
 /// A length of time: `500ms`, `30s`, `5m`, `1h`, or a bare number of seconds.
-struct DurationArgument: ExpressibleByArgument, Equatable, Sendable {
+struct DurationArgument: ExpressibleByArgument, Equatable, Sendable, CustomStringConvertible {
   var nanoseconds: UInt64
 
   init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
@@ -26,6 +26,9 @@ struct DurationArgument: ExpressibleByArgument, Equatable, Sendable {
 
   /// A hundred years: more is a slip of the keyboard, and would overflow a clock.
   private static let longest: UInt64 = 100 * 365 * 86_400_000_000_000
+
+  /// The help shows this one for an option that may stand alone, the other for any option.
+  var description: String { defaultValueDescription }
 
   var defaultValueDescription: String {
     nanoseconds % 1_000_000_000 == 0 ? "\(nanoseconds / 1_000_000_000)s" : "\(nanoseconds / 1_000_000)ms"

@@ -61,7 +61,7 @@ struct LeakLook: ~Copyable {
   }
 
   private mutating func print(_ report: LeakReport, secondsSinceLatest: Double?) throws(OutputEnd) {
-    let renderer = LeakRenderer()
+    let renderer = LeakRenderer(width: output.columns)
     let trend = secondsSinceLatest.map {
       LeakTrend(since: latest, descriptors: latestDescriptors, seconds: $0)
     }

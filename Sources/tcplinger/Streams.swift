@@ -34,6 +34,13 @@ struct Output: ~Copyable {
 
   var isTerminal: Bool { isatty(descriptor) == 1 }
 
+  /// The width of the terminal; nil if this is none, or it does not say.
+  var columns: Int? {
+    var size = winsize()
+    guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+    return Int(size.ws_col)
+  }
+
   func write(_ bytes: [UInt8]) throws(OutputEnd) {
     var start = 0
     while start < bytes.count {

@@ -262,6 +262,21 @@ private let timeWait = Origin.State.timeWait(cause: .close, enteredFrom: .finWai
         """)
   }
 
+  @Test func `fits a terminal of 80 columns, peers below`() {
+    let text = Self.render { _, leaks, _, line in
+      LeakRenderer(width: 80).renderText(leaks: Array(leaks.dropFirst().prefix(1)), stuck: [], into: &line)
+    }
+    #expect(
+      text == """
+        CLOSE_WAIT: the peer has closed, the process has not
+        PID     COMM            COUNT   REASON        OLDEST  GROWTH   DESCRIPTORS
+        4123    nginx           3       eof_read      5s      +0.5/s   790/1,000
+                10.0.0.5:8080 (3)
+                descriptors +21/s, they run out in 10s
+
+        """)
+  }
+
   @Test func `foretells in JSON for each group whose connections have descriptors, and for no other`() {
     let json = Self.render { renderer, leaks, stuck, line in
       renderer.renderJSON(time: WallTime(nanoseconds: 0), leaks: leaks, stuck: stuck, into: &line)
