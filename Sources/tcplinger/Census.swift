@@ -53,6 +53,10 @@ struct Census: ParsableCommand {
     if let watch, watch.nanoseconds < 1_000_000_000 {
       throw ValidationError("to count more often than every 1s would be a load of its own")
     }
+    // A group has no peer unless it is counted by, and of a server's connections never the peer's port.
+    if !filters.peer.isEmpty {
+      throw ValidationError("a census does not filter by --peer; count --by peer, or filter by --peer-port")
+    }
     if let top, top < 1 { throw ValidationError("'\(top)' is no number of rows") }
   }
 

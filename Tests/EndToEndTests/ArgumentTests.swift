@@ -11,6 +11,7 @@ extension EndToEndTests {
         ["--duration", "99999999999999999999s"], ["--min-age", "1 second"], ["--count", "0"],
         ["--count", "many"], ["--netns", "/no/such"], ["--netns", "/etc/passwd"],
         ["--netns", "999999999"], ["--state", "foo"], ["--state", "TIME_WAITS"], ["--role", "peer"],
+        ["--peer", "db.example"], ["--peer", "10.0.0.5/33"], ["leaks", "--peer", "[::1]:0"],
         ["-p", "nginx"], ["-p", "0"], ["-p", "-5"], ["-p", "4294967296"],
         ["--comm", "a name of more than fifteen bytes"], ["surplus"], ["trace", "surplus"],
       ])
@@ -31,6 +32,7 @@ extension EndToEndTests {
       arguments: [
         (["-L", "70000"], "65535"), (["--duration", "soon"], "30s"), (["--state", "foo"], "close_wait"),
         (["--role", "peer"], "server"), (["--netns", "/no/such"], "pid"),
+        (["--peer", "db.example"], "10.0.0.0/8"), (["census", "--peer", "10.0.0.5"], "--by peer"),
       ])
     func remedy(arguments: [String], allowed: String) throws {
       let run = try Run.tcplinger(arguments)
