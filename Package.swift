@@ -53,7 +53,8 @@ let package = Package(
     tests("CommandTests", ["tcplinger"]),
 
     // What the tests on real sockets are made of, and the program that plays the processes.
-    .target(name: "Stage", path: "Tests/Stage", swiftSettings: swiftSettings),
+    .target(name: "CStage", path: "Tests/CStage", publicHeadersPath: ".", cSettings: strictC),
+    .target(name: "Stage", dependencies: ["CStage"], path: "Tests/Stage", swiftSettings: swiftSettings),
     tests("KernelTests", ["Stage", "tcplinger-player", "tcplinger-workload"]),
     tests("EndToEndTests", ["Stage", "tcplinger-player"]),
     .executableTarget(name: "tcplinger-player", path: "Tests/Player", cSettings: strictC),

@@ -30,7 +30,7 @@ extension EndToEndTests {
       #expect(report.canTrace)
       let tracer = try Tracer()
       try tracer.stop()
-      let hooks = tracer.events.first?.hooks ?? []
+      let hooks = try tracer.start().hooks ?? []
       #expect(hooks.contains("tp_btf/inet_sock_set_state"))
       #expect(report.findings.filter { $0.value == "used" }.map(\.name) == hooks)
       #expect(!report.findings.contains { $0.grade == "missing" })

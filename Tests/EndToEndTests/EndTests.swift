@@ -123,14 +123,18 @@ extension EndToEndTests {
       let connections = 400
       let listener = try Player("server").listen()
       let client = try Player("client")
-      let tracer = try Tracer("-D", "\(listener.local.port)")
+      let child = try textTracer(["--json", "-D", "\(listener.local.port)"])
 
       // More than the pipe takes, and nothing of it is read before the signal.
       for _ in 0..<connections { _ = try makeTimeWait(client, listener) }
-      let summary = try tracer.stop()
+      child.send(SIGINT)
+      #expect(try child.end() == .status(0))
 
-      #expect(tracer.events.filter { $0.event == "time_wait" }.count == connections)
-      #expect(summary.timeWaits?.seen == connections)
+      let events = try tracedEvents(in: child.output.lines)
+      #expect(events.filter { $0.event == "time_wait" }.count == connections)
+      #expect(events.last?.event == "summary")
+      #expect(events.last?.timeWaits?.seen == connections)
+      #expect(events.last?.lost == 0)
     }
 
     private func unreadBytes(_ descriptor: Int32) -> Int {

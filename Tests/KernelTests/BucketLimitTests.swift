@@ -28,7 +28,7 @@ extension KernelTests {
       try tracer.passSentinel(waitingStates: false)
       try tracer.stop()
 
-      let told = talks.flatMap { tracer.events(of: $0.client) }
+      let told = try talks.flatMap { try tracer.events(of: $0.client) }
       #expect(told.count == 5)
       #expect(told.allSatisfy { $0.event == "time_wait" && $0.process?.pid == client.pid })
       #expect(try overflows(seenBy: home) == talks.count - kept.count)

@@ -24,18 +24,15 @@ extension KernelTests {
           "\(connections)", "--closer", role.rawValue,
         ])
 
-      #expect(try tracer.follow(workload) == .status(0))
+      #expect(try workload.end() == .status(0))
       let line = try #require(workload.output.lines.first)
       let account = try JSONDecoder().decode(Account.self, from: Data(line.utf8))
       let closer = role == .client ? account.client_pid : account.server_pid
-      var count = 0
-      _ = try tracer.wait("\(connections) time_wait events") { event in
-        if event.event == "time_wait", event.netns == home.networkNamespace { count += 1 }
-        return count == connections
-      }
+      let timeWaits = Question("time_wait", netns: home.networkNamespace)
+      #expect(try eventually { try tracer.count(timeWaits) >= connections })
       let summary = try tracer.stop()
 
-      let events = tracer.events.filter { $0.event == "time_wait" && $0.netns == home.networkNamespace }
+      let events = try tracer.events(timeWaits)
       #expect(events.count == connections)
       let isRight = { (event: TracedEvent) in
         event.process?.pid == closer && event.role == role.rawValue && event.attribution == "traced"

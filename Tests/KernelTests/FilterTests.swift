@@ -17,7 +17,7 @@ extension KernelTests {
       }
       let event = try tracer.event("time_wait", of: role.order(passing).first)
       try tracer.stop()
-      let barredEvents = tracer.events(of: barred.client) + tracer.events(of: barred.server)
+      let barredEvents = try tracer.events(of: barred.client) + tracer.events(of: barred.server)
       return (barredEvents, event)
     }
 
@@ -35,7 +35,7 @@ extension KernelTests {
       #expect(events.barred.isEmpty)
       #expect(events.passing.process?.pid == wanted.pid)
       // The peer of a wanted process is not wanted, though it was in CLOSE_WAIT.
-      #expect(tracer.events(of: role.order(passing).second).isEmpty)
+      #expect(try tracer.events(of: role.order(passing).second).isEmpty)
     }
 
     @Test("--peer keeps the connections to an address or a network, with or without a port")
@@ -80,7 +80,7 @@ extension KernelTests {
       for talk in talks.dropFirst() { _ = try tracer.event("time_wait", of: talk.client) }
       try tracer.stop()
 
-      #expect(tracer.events(of: talks[0].client).isEmpty)
+      #expect(try tracer.events(of: talks[0].client).isEmpty)
     }
 
     @Test("--pid keeps the leaks of whoever holds them")
@@ -95,7 +95,7 @@ extension KernelTests {
       try tracer.stop()
 
       #expect(event.process?.pid == wanted.pid)
-      #expect(tracer.events(of: barred.server).isEmpty)
+      #expect(try tracer.events(of: barred.server).isEmpty)
     }
 
     @Test("--pid judges a leak by who holds it, not by who opened it")
@@ -123,8 +123,8 @@ extension KernelTests {
 
       #expect(event.process?.pid == child.pid)
       #expect(endEvent.process?.actor == end)
-      #expect(ofParent.events(of: leak.server).isEmpty)
-      #expect(ofChild.events(of: own.server).isEmpty)
+      #expect(try ofParent.events(of: leak.server).isEmpty)
+      #expect(try ofChild.events(of: own.server).isEmpty)
     }
 
     @Test("--pid keeps what waits for its listener to accept it")
@@ -139,7 +139,7 @@ extension KernelTests {
       try tracer.stop()
 
       #expect(event.attribution == "listener")
-      #expect(tracer.events(of: sockets[0].endInQueue(of: other)).isEmpty)
+      #expect(try tracer.events(of: sockets[0].endInQueue(of: other)).isEmpty)
     }
 
     @Test("--comm keeps the origins of processes of that name")
@@ -192,7 +192,7 @@ extension KernelTests {
 
       #expect(events.barred.isEmpty)
       #expect(events.passing.peer?.port == wanted.local.port)
-      #expect(tracer.events(of: passing.server).isEmpty)
+      #expect(try tracer.events(of: passing.server).isEmpty)
     }
 
     @Test("-4 and -6 keep one family; IPv4 in an IPv6 socket is IPv4", arguments: AddressKind.allCases)
@@ -238,7 +238,7 @@ extension KernelTests {
       try tracer.stop()
 
       #expect(event.role == role.rawValue)
-      #expect(tracer.events(of: second).isEmpty)
+      #expect(try tracer.events(of: second).isEmpty)
     }
 
     @Test(
@@ -260,7 +260,7 @@ extension KernelTests {
       try unfiltered.stop()
       try tracer.stop()
 
-      let told = (tracer.events(of: talk.client) + tracer.events(of: talk.server)).map(\.event)
+      let told = try (tracer.events(of: talk.client) + tracer.events(of: talk.server)).map(\.event)
       #expect(Set(told).subtracting(["close_wait_end"]) == Set(states))
       #expect(told.contains("close_wait_end") == states.contains("close_wait"))
     }
@@ -303,8 +303,8 @@ extension KernelTests {
       _ = try tracer.event("close_wait", of: passing.server)
       try tracer.stop()
 
-      #expect(tracer.events(of: barred.server).isEmpty)
-      #expect(tracer.events(of: passing.client).isEmpty)
+      #expect(try tracer.events(of: barred.server).isEmpty)
+      #expect(try tracer.events(of: passing.client).isEmpty)
     }
 
     enum Barrier: CaseIterable {
@@ -337,7 +337,7 @@ extension KernelTests {
       try unfiltered.stop()
       try tracer.stop()
 
-      #expect(tracer.events(of: barred.client).isEmpty)
+      #expect(try tracer.events(of: barred.client).isEmpty)
     }
   }
 }

@@ -26,7 +26,7 @@ extension KernelTests {
       #expect(Set(event.holders ?? []) == expected)
       #expect(event.holders?.count == expected.count)
       #expect([parent.pid, child.pid].contains(event.process?.pid))
-      #expect(tracer.events(of: talk.server).map(\.event) == ["close_wait"])
+      #expect(try tracer.events(of: talk.server).map(\.event) == ["close_wait"])
     }
 
     @Test("Who closed its copy is no holder any more: the child that keeps it is the origin")

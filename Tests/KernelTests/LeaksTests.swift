@@ -59,7 +59,7 @@ extension KernelTests {
       try talk.client.close()
       try talk.server.awaitState(.closeWait)
       let run = try Run.tcplinger(["leaks", "--each", "--json", "-L", "\(talk.server.local.port)"])
-      let events = try tracedEvents(in: run.output.lines).filter { $0.isAbout(talk.server) }
+      let events = try tracedEvents(in: run.output.lines).filter(Question(of: talk.server).isAnswered)
       #expect(events.count == 1)
       #expect(Set(events.first?.holders?.map(\.pid) ?? []) == [parent.pid, child.pid])
     }

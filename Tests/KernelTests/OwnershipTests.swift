@@ -63,7 +63,7 @@ extension KernelTests {
 
       #expect(event.process?.actor == closer)
       #expect(event.opener?.pid == giver.pid)
-      #expect(tracer.events(of: talk.client).count == 1)
+      #expect(try tracer.events(of: talk.client).count == 1)
     }
 
     @Test("A descriptor that nobody received is closed by whoever drops the channel")
@@ -156,7 +156,7 @@ extension KernelTests {
 
       #expect(event.process?.actor == closer)
       #expect(event.cause == "shutdown")
-      #expect(tracer.events(of: talk.client).count == 1)
+      #expect(try tracer.events(of: talk.client).count == 1)
     }
 
     @Test("A socket kept over exec belongs to the same process")

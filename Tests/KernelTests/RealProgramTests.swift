@@ -11,17 +11,15 @@ extension KernelTests {
       let tracer = try Tracer("--min-age", "30s")
 
       let curl = try Curl(nginx.port, [])
-      let event = try tracer.wait("time_wait") {
-        $0.event == "time_wait" && $0.peer?.port == nginx.port
-      }
+      let event = try tracer.event(Question("time_wait", peer: nginx.port))
       try tracer.passSentinel(waitingStates: false)
       try tracer.stop()
 
       #expect(event.process?.pid == curl.pid)
       #expect(event.process?.comm == "curl")
       #expect(event.role == "client")
-      #expect(!tracer.events.contains { $0.local?.port == nginx.port })
-      #expect(tracer.events.filter { $0.peer?.port == nginx.port }.count == 1)
+      #expect(try tracer.events(Question(local: nginx.port)).isEmpty)
+      #expect(try tracer.events(Question(peer: nginx.port)).count == 1)
     }
 
     @Test("nginx ends a connection that is not to be kept: its worker is the origin, not its master")
@@ -31,9 +29,7 @@ extension KernelTests {
 
       // Only the end of file tells curl then that this is all.
       let curl = try Curl(nginx.port, ["-H", "Connection: close", "--ignore-content-length"])
-      let event = try tracer.wait("time_wait") {
-        $0.event == "time_wait" && $0.local?.port == nginx.port
-      }
+      let event = try tracer.event(Question("time_wait", local: nginx.port))
       try tracer.passSentinel(waitingStates: false)
       try tracer.stop()
 
@@ -44,8 +40,8 @@ extension KernelTests {
       #expect(event.opener?.pid == worker)
       #expect(event.process?.comm == "nginx")
       #expect(event.role == "server")
-      #expect(!tracer.events.contains { $0.peer?.port == nginx.port })
-      #expect(tracer.events.filter { $0.local?.port == nginx.port }.count == 1)
+      #expect(try tracer.events(Question(peer: nginx.port)).isEmpty)
+      #expect(try tracer.events(Question(local: nginx.port)).count == 1)
     }
 
     @Test("An HTTP/1.0 server ends first: it is the origin")
@@ -55,16 +51,14 @@ extension KernelTests {
       let tracer = try Tracer("--min-age", "30s")
 
       _ = try Curl(port, [])
-      let event = try tracer.wait("time_wait") {
-        $0.event == "time_wait" && $0.local?.port == port
-      }
+      let event = try tracer.event(Question("time_wait", local: port))
       try tracer.passSentinel(waitingStates: false)
       try tracer.stop()
 
       #expect(event.process?.pid == python.pid)
       #expect(event.opener?.pid == python.pid)
       #expect(event.role == "server")
-      #expect(!tracer.events.contains { $0.peer?.port == port })
+      #expect(try tracer.events(Question(peer: port)).isEmpty)
     }
   }
 }

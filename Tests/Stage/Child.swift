@@ -63,19 +63,23 @@ public final class Child {
     if ending == nil { Glibc.kill(pid, signal) }
   }
 
+  public var hasEnded: Bool {
+    var status: Int32 = 0
+    if ending == nil, waitpid(pid, &status, WNOHANG) == pid {
+      let signal = status & 0x7f
+      ending = signal == 0 ? .status((status >> 8) & 0xff) : .signal(signal)
+    }
+    return ending != nil
+  }
+
   /// Waits for its end. What it writes is read meanwhile, so that it can end.
   public func end(by deadline: Moment = .inSeconds(patience)) throws -> Ending {
-    while ending == nil {
-      var status: Int32 = 0
-      if waitpid(pid, &status, WNOHANG) == pid {
-        let signal = status & 0x7f
-        ending = signal == 0 ? .status((status >> 8) & 0xff) : .signal(signal)
-      } else if Moment.now > deadline {
+    while !hasEnded {
+      guard Moment.now <= deadline else {
         throw Failure("process \(pid) did not end in time; \(report())")
-      } else {
-        output.fill(within: 1)
-        errors.fill(within: 1)
       }
+      output.fill(within: 1)
+      errors.fill(within: 1)
     }
     output.drain()
     errors.drain()

@@ -107,9 +107,4 @@ public struct TracedEvent: Decodable, Sendable {
   public func account(of pid: Int32) -> ProcessAccount? {
     processes?.first { $0.pid == pid }
   }
-
-  /// Is it about this end of a connection?
-  public func isAbout(_ socket: Socket) -> Bool {
-    netns == socket.netns && local?.port == socket.local.port && peer?.port == socket.peer.port
-  }
 }
