@@ -63,7 +63,7 @@ extension KernelTests {
       _ = try tracer.event("close_wait_end", of: passing.client)
       try tracer.stop()
       #expect(event.peer?.address == "127.77.2.1")
-      #expect(tracer.events(of: barred.client).isEmpty)
+      #expect(try tracer.events(of: barred.client).isEmpty)
     }
 
     @Test("--pid can be given twice")

@@ -17,7 +17,7 @@ extension KernelTests {
         print(session.get(sys.argv[1]).status_code)
         signal.pause()
         """, "http://127.0.0.1:\(nginx.port)/")
-      let event = try tracer.wait("close_wait") { $0.event == "close_wait" }
+      let event = try tracer.event(Question("close_wait", peer: nginx.port))
       try tracer.stop()
 
       #expect(python.number == 200)
@@ -62,7 +62,7 @@ extension KernelTests {
       // It compiles the source first.
       let answer = java.nextLine(by: .inSeconds(3 * patience)).map { String(decoding: $0, as: UTF8.self) }
       try #require(answer == "200", "\(java.report())")
-      let event = try tracer.wait("close_wait") { $0.event == "close_wait" }
+      let event = try tracer.event(Question("close_wait", peer: nginx.port))
       try tracer.stop()
 
       #expect(event.process?.pid == java.pid)
@@ -91,11 +91,8 @@ extension KernelTests {
       for _ in 0..<10 {
         #expect(try Curl(port, []).answer == "hello")
       }
-      var closed = 0
-      _ = try other.wait("tenth time_wait") { event in
-        if event.event == "time_wait" { closed += 1 }
-        return closed == 10
-      }
+      let closed = Question("time_wait", local: backend.number)
+      try #require(eventually { try other.events(closed).count == 10 })
       // A leak that begins later than any of the proxy's would: once it is told, so would they have been.
       let leaker = try Python(
         """
@@ -105,15 +102,14 @@ extension KernelTests {
         print(0)
         signal.pause()
         """, "\(backend.number)")
-      _ = try tracer.wait("close_wait of the leaker") {
-        $0.event == "close_wait" && $0.process?.pid == leaker.pid
-      }
+      let told = Question("close_wait", peer: backend.number)
+      try #require(eventually { try tracer.events(told).contains { $0.process?.pid == leaker.pid } })
       let list = try LeakList.take("-D", "\(backend.number)", "--min-age", "500ms")
       try other.stop()
       try tracer.stop()
 
-      #expect(other.events.filter { $0.event == "time_wait" }.allSatisfy { $0.process?.pid == backend.pid })
-      #expect(tracer.events.filter { $0.event == "close_wait" }.map(\.process?.pid) == [leaker.pid])
+      #expect(try other.events(closed).allSatisfy { $0.process?.pid == backend.pid })
+      #expect(try tracer.events(told).map(\.process?.pid) == [leaker.pid])
       #expect(list.closeWait.map(\.pid) == [leaker.pid])
     }
 

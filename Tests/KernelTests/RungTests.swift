@@ -59,7 +59,7 @@ extension KernelTests {
         #expect(event.attribution == "traced")
         #expect(event.opener?.pid == first.player.pid)
         #expect((role == .client ? ["connect"] : rung.evidence).contains(event.opener?.seen ?? "nothing"))
-        #expect(tracer.events(of: first).map(\.event) == ["time_wait"])
+        #expect(try tracer.events(of: first).map(\.event) == ["time_wait"])
       }
       // What stays, with who holds it, and its end.
       let talk = try Conversation(client, listener.held(by: worker))
