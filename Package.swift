@@ -35,6 +35,7 @@ let package = Package(
     module("Events", ["CWire"]),
     module("System", ["CSystem"]),
 
+    module("Diagnosis", ["Events"]),
     module("Render", ["Events"]),
 
     module("Tracing", ["BPF", "Events", "System"]),
@@ -42,12 +43,13 @@ let package = Package(
     .executableTarget(
       name: "tcplinger",
       dependencies: [
-        "Events", "Render", "System", "Tracing",
+        "Diagnosis", "Events", "Render", "System", "Tracing",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
 
     tests("EventsTests", ["Events", "CWire"]),
+    tests("DiagnosisTests", ["Diagnosis", "Events"]),
     tests("RenderTests", ["Events", "Render"]),
     tests("SystemTests", ["System"]),
     tests("CommandTests", ["tcplinger"]),

@@ -1,5 +1,5 @@
 /// A set of TCP ports, written `80,443,8000-8999`.
-public struct PortSet: Equatable, Sendable {
+public struct PortSet: Equatable, Sendable, CustomStringConvertible {
   /// A bit a port, the lowest bit of the first byte for port 0: the shape that the kernel programs read.
   public private(set) var bitmap = [UInt8](repeating: 0, count: 8192)
 
@@ -31,6 +31,23 @@ public struct PortSet: Equatable, Sendable {
   }
 
   public func contains(_ port: UInt16) -> Bool { bitmap[Int(port >> 3)] & (1 << UInt8(port & 7)) != 0 }
+
+  /// As it is written: `80,443,8000-8999`.
+  public var description: String {
+    var parts: [String] = []
+    var port = 1
+    while port <= 65_535 {
+      guard contains(UInt16(port)) else {
+        port += 1
+        continue
+      }
+      let first = port
+      while port < 65_535, contains(UInt16(port + 1)) { port += 1 }
+      parts.append(first == port ? "\(first)" : "\(first)-\(port)")
+      port += 1
+    }
+    return parts.joined(separator: ",")
+  }
 
   private mutating func insert(_ port: UInt16) { bitmap[Int(port >> 3)] |= 1 << UInt8(port & 7) }
 

@@ -238,15 +238,7 @@ public struct LeakRenderer {
 
 extension LineBuffer {
   /// A number with a comma between each three digits.
-  mutating func append(grouped number: Int) {
-    if number >= 1000 {
-      append(grouped: number / 1000)
-      append(",")
-      append(number % 1000, digits: 3)
-    } else {
-      append(number)
-    }
-  }
+  mutating func append(grouped number: Int) { append(Digits.grouped(number)) }
 
   /// So many a second more or fewer, in the two digits that a person reads.
   fileprivate mutating func append(rate: Double) {

@@ -1,0 +1,38 @@
+import Events
+
+/// Numbers in sentences.
+func text(_ number: some BinaryInteger) -> String { Digits.grouped(Int(clamping: number)) }
+
+func percent(_ part: Int, of whole: Int) -> String {
+  whole > 0 ? "\(Int((Double(part) / Double(whole) * 100).rounded()))%" : "all"
+}
+
+/// `3.2 a second`, `470 a second`.
+func rate(_ perSecond: Double) -> String {
+  perSecond < 10 ? "\((perSecond * 10).rounded() / 10) a second" : "\(text(Int(clamping(perSecond)))) a second"
+}
+
+/// `45 s`, `7 min`, `16 h`: as exact as a forecast can be.
+func span(_ seconds: Double) -> String {
+  if seconds < 1, seconds > 0 { return "\(clamping(seconds * 1000)) ms" }
+  if seconds < 120 { return "\(clamping(seconds)) s" }
+  return seconds < 7200 ? "\(clamping(seconds / 60)) min" : "\(text(clamping(seconds / 3600))) h"
+}
+
+/// `312 B`, `7.2 MB`: powers of 1000.
+func size(_ bytes: UInt64) -> String {
+  for (unit, factor) in [("GB", 1e9), ("MB", 1e6), ("kB", 1e3)] where Double(bytes) >= factor {
+    return "\((Double(bytes) / factor * 10).rounded() / 10) \(unit)"
+  }
+  return "\(bytes) B"
+}
+
+private func clamping(_ value: Double) -> Int {
+  guard value < Double(Int.max) else { return .max }
+  return Int(value.rounded())
+}
+
+/// `1 TIME_WAIT`, `2 TIME_WAITs`.
+func counted(_ count: some BinaryInteger, _ noun: String) -> String {
+  "\(text(count)) \(noun)\(count == 1 ? "" : "s")"
+}

@@ -1,0 +1,159 @@
+/// One thing that is wrong, or worth knowing, with all that a person needs to decide about it.
+public struct Finding: Sendable {
+  /// Worst first.
+  public enum Severity: String, Sendable, Comparable, CaseIterable {
+    /// Connections fail, or are about to.
+    case critical
+    /// Nothing fails yet, and it will if this goes on.
+    case warning
+    /// It works; worth knowing.
+    case note
+
+    public static func < (left: Severity, right: Severity) -> Bool { left.rank < right.rank }
+    private var rank: Int { Self.allCases.firstIndex(of: self) ?? 0 }
+  }
+
+  /// How sure it is that what was seen means what is said.
+  public enum Certainty: String, Sendable {
+    /// Counted by the kernel, or read from it.
+    case certain
+    /// Computed from what was counted: a rate, a time to come.
+    case likely
+    /// The evidence has another explanation too.
+    case possible
+  }
+
+  /// What it is about.
+  public enum Subject: Sendable, Hashable {
+    case host
+    /// A client's connections from one address to one service.
+    case tuple(family: Family, local: Address, peer: Endpoint)
+    /// What this host connects to.
+    case service(family: Family, Endpoint)
+    /// What this host serves.
+    case port(UInt16)
+    case process
+    /// A name in /proc/sys/net/ipv4.
+    case setting(String)
+  }
+
+  /// A number that was seen; nil: it is not known. The name says the unit.
+  public struct Figure: Sendable, Equatable {
+    public var name: String
+    public var value: Double?
+
+    public init(_ name: String, _ value: Double?) {
+      self.name = name
+      self.value = value
+    }
+
+    // Double.init of a UInt64, in a map, can be that of its bits.
+    public init(_ name: String, _ value: (some BinaryInteger)?) { self.init(name, value.map { Double($0) }) }
+  }
+
+  /// A process that has a part in it, and which.
+  public struct Actor: Sendable, Equatable {
+    public var process: Process?
+    public var part: String
+
+    public init(_ process: Process?, _ part: String) {
+      self.process = process
+      self.part = part
+    }
+  }
+
+  /// A kernel setting, and whether it helps here.
+  public struct Setting: Sendable, Equatable {
+    public var name: String
+    public var helps: Bool
+    public var why: String
+    /// What a person would type to change it; nil where no value can be named.
+    public var command: String?
+
+    public init(_ name: String, helps: Bool, _ why: String, command: String? = nil) {
+      self.name = name
+      self.helps = helps
+      self.why = why
+      self.command = command
+    }
+  }
+
+  /// Which rule found it.
+  public var rule: String
+  public var title: String
+  public var severity: Severity
+  /// nil: the whole host.
+  public var netns: UInt32?
+  public var subject: Subject
+  /// Sentences with the figures.
+  public var seen: [String]
+  public var figures: [Figure]
+  public var actors: [Actor]
+  public var meaning: String
+  /// What to do where it comes from.
+  public var remedies: [String]
+  public var settings: [Setting]
+  public var certainty: Certainty
+  /// Why it is no surer, or what makes it sure.
+  public var grounds: String
+  /// What was asked for and is not known.
+  public var unknown: [String]
+  public var sources: [String]
+
+  public init(
+    rule: String, title: String, severity: Severity, netns: UInt32?, subject: Subject, seen: [String],
+    figures: [Figure], actors: [Actor], meaning: String, remedies: [String], settings: [Setting],
+    certainty: Certainty, grounds: String, unknown: [String], sources: [String]
+  ) {
+    self.rule = rule
+    self.title = title
+    self.severity = severity
+    self.netns = netns
+    self.subject = subject
+    self.seen = seen
+    self.figures = figures
+    self.actors = actors
+    self.meaning = meaning
+    self.remedies = remedies
+    self.settings = settings
+    self.certainty = certainty
+    self.grounds = grounds
+    self.unknown = unknown
+    self.sources = sources
+  }
+}
+
+/// All findings, worst first, and the figures of what was looked at.
+public struct HealthReport: Sendable {
+  public var time: WallTime
+  public var kernel: String
+  public var watchedNanoseconds: UInt64
+  /// Network namespaces that were read.
+  public var namespaces: [UInt32]
+  public var findings: [Finding]
+  /// A sentence each.
+  public var account: [String]
+  public var figures: [Finding.Figure]
+  /// What could not be read, and so was not judged.
+  public var unknown: [String]
+  /// Events of the watch that were lost: figures by process are too low.
+  public var lost: UInt64
+
+  public init(
+    time: WallTime, kernel: String, watchedNanoseconds: UInt64, namespaces: [UInt32], findings: [Finding],
+    account: [String], figures: [Finding.Figure], unknown: [String], lost: UInt64
+  ) {
+    self.time = time
+    self.kernel = kernel
+    self.watchedNanoseconds = watchedNanoseconds
+    self.namespaces = namespaces
+    self.findings = findings
+    self.account = account
+    self.figures = figures
+    self.unknown = unknown
+    self.lost = lost
+  }
+
+  /// Notes are no trouble.
+  public var isHealthy: Bool { findings.allSatisfy { $0.severity == .note } }
+}
