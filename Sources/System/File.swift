@@ -6,13 +6,18 @@ public enum File {
   private static let longest = 1 << 20
 
   /// A whole file, broken UTF-8 mended.
-  public static func text(_ path: String) throws(SystemError) -> String {
+  public static func text(_ path: String) throws(SystemError) -> String { try text(path, upTo: longest) }
+
+  /// The listeners of a table of sockets: a table of a million is not read to its end.
+  public static func beginning(of path: String) throws(SystemError) -> String { try text(path, upTo: 1 << 16) }
+
+  private static func text(_ path: String, upTo limit: Int) throws(SystemError) -> String {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw SystemError("open", path) }
     defer { close(descriptor) }
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 4096)
-    while bytes.count < longest {
+    while bytes.count < limit {
       let count = read(descriptor, &chunk, chunk.count)
       if count < 0 && errno == EINTR { continue }
       guard count >= 0 else { throw SystemError("read", path) }

@@ -1,0 +1,47 @@
+/// What /proc says of the network namespace of the calling thread. nil, or missing: it could not be read.
+public struct NetworkReading: Sendable {
+  /// By the names of the files in /proc/sys/net/ipv4, and `somaxconn`.
+  public var settings: [String: [Int]] = [:]
+  /// The text of ip_local_reserved_ports, often empty.
+  public var reservedPorts: String?
+  /// As `KernelTables.counters`; empty if there are none.
+  public var counters: [String: UInt64] = [:]
+  public var statistics: [String: Int] = [:]
+  public var listeners: [KernelTables.Listening]?
+
+  private static let names = [
+    "ip_local_port_range", "ip_unprivileged_port_start", "tcp_tw_reuse", "tcp_tw_reuse_delay", "tcp_tw_recycle",
+    "tcp_timestamps", "tcp_fin_timeout", "tcp_max_tw_buckets", "tcp_ehash_entries",
+    "tcp_syncookies", "tcp_max_syn_backlog", "tcp_keepalive_time", "tcp_keepalive_intvl",
+    "tcp_keepalive_probes",
+  ]
+
+  public init() {
+    for name in Self.names { read("ipv4/\(name)", as: name) }
+    read("core/somaxconn", as: "somaxconn")
+    reservedPorts = (try? File.text("/proc/sys/net/ipv4/ip_local_reserved_ports")).map { text in
+      String(text.filter { !$0.isWhitespace })
+    }
+    readCounters()
+    // /proc/net is that of the process's first thread, which need not be this one.
+    if let text = try? File.text("/proc/thread-self/net/sockstat") {
+      statistics = KernelTables.socketStatistics(text)
+    }
+    if let ipv4 = try? File.beginning(of: "/proc/thread-self/net/tcp") {
+      // Without IPv6 the second is not there.
+      let ipv6 = (try? File.beginning(of: "/proc/thread-self/net/tcp6")) ?? ""
+      listeners = KernelTables.listeners(ipv4) + KernelTables.listeners(ipv6)
+    }
+  }
+
+  private mutating func read(_ path: String, as name: String) {
+    settings[name] = (try? File.text("/proc/sys/net/\(path)")).flatMap { KernelTables.numbers($0) }
+  }
+
+  private mutating func readCounters() {
+    for table in ["netstat", "snmp"] {
+      guard let text = try? File.text("/proc/thread-self/net/\(table)") else { continue }
+      counters.merge(KernelTables.counters(text)) { first, _ in first }
+    }
+  }
+}
