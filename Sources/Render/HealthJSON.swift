@@ -1,0 +1,123 @@
+import Events
+
+extension HealthRenderer {
+  public func renderJSON(_ report: HealthReport, into line: inout LineBuffer) {
+    line.append("{\"event\":\"doctor\"")
+    line.field("time", report.time)
+    line.field("kernel", report.kernel)
+    line.key("watched_s")
+    line.append(millisecondsOf: report.watchedNanoseconds / 1000)
+    line.key("healthy")
+    line.append(report.isHealthy ? "true" : "false")
+    line.key("netns")
+    line.array(report.namespaces) { line, netns in line.append(netns) }
+    line.key("findings")
+    line.array(report.findings) { line, finding in renderJSON(finding, &line) }
+    line.key("figures")
+    render(report.figures, &line)
+    line.texts("unknown", report.unknown)
+    line.field("lost", report.lost)
+    line.append("}\n")
+  }
+
+  private func renderJSON(_ finding: Finding, _ line: inout LineBuffer) {
+    line.append("{\"rule\":")
+    line.append(json: finding.rule)
+    line.field("severity", finding.severity.rawValue)
+    line.field("title", finding.title)
+    line.key("netns")
+    if let netns = finding.netns { line.append(netns) } else { line.append("null") }
+    renderJSON(finding.subject, &line)
+    line.texts("seen", finding.seen)
+    line.key("figures")
+    render(finding.figures, &line)
+    line.key("actors")
+    line.array(finding.actors) { line, actor in
+      line.append("{\"pid\":")
+      if let process = actor.process { line.append(process.pid) } else { line.append("null") }
+      line.key("comm")
+      if let process = actor.process { line.append(json: process.comm) } else { line.append("null") }
+      line.field("part", actor.part)
+      line.append("}")
+    }
+    line.field("meaning", finding.meaning)
+    line.texts("remedies", finding.remedies)
+    line.key("settings")
+    line.array(finding.settings) { line, setting in
+      line.append("{\"name\":")
+      line.append(json: setting.name)
+      line.key("helps")
+      line.append(setting.helps ? "true" : "false")
+      line.field("why", setting.why)
+      line.key("command")
+      if let command = setting.command { line.append(json: command) } else { line.append("null") }
+      line.append("}")
+    }
+    line.field("certainty", finding.certainty.rawValue)
+    line.field("grounds", finding.grounds)
+    line.texts("unknown", finding.unknown)
+    line.texts("sources", finding.sources)
+    line.append("}")
+  }
+
+  /// What the finding is about: those of `local`, `peer`, `port` and `setting` that apply.
+  private func renderJSON(_ subject: Finding.Subject, _ line: inout LineBuffer) {
+    switch subject {
+    case .tuple(let family, let local, let peer):
+      line.append(",\"local\":{\"address\":\"")
+      line.append(local, family)
+      line.append("\"}")
+      renderPeer(peer, family, &line)
+    case .service(let family, let peer): renderPeer(peer, family, &line)
+    case .port(let port): line.field("port", port)
+    case .setting(let name): line.field("setting", name)
+    case .host, .process: break
+    }
+  }
+
+  private func renderPeer(_ peer: Endpoint, _ family: Family, _ line: inout LineBuffer) {
+    line.append(",\"peer\":{\"address\":\"")
+    line.append(peer.address, family)
+    line.append("\"")
+    line.field("port", peer.port)
+    line.append("}")
+  }
+
+  /// An object; what is not known is null.
+  private func render(_ figures: [Finding.Figure], _ line: inout LineBuffer) {
+    line.append("{")
+    for (index, figure) in figures.enumerated() {
+      if index > 0 { line.append(",") }
+      line.append(json: figure.name)
+      line.append(":")
+      if let value = figure.value, value.isFinite {
+        // A whole number as one; others to a thousandth.
+        let isWhole = value == value.rounded() && value.magnitude < 1e15
+        line.append(isWhole ? "\(Int64(value))" : "\((value * 1000).rounded() / 1000)")
+      } else {
+        line.append("null")
+      }
+    }
+    line.append("}")
+  }
+
+  public func renderJSON(_ state: StateExplanation, into line: inout LineBuffer) {
+    line.append("{\"state\":")
+    line.append(json: state.name)
+    line.field("summary", state.summary)
+    line.field("entered", state.entered)
+    line.field("responsible", state.responsible)
+    line.field("ends", state.ends)
+    line.texts("helps", state.helps)
+    line.texts("does_not_help", state.doesNotHelp)
+    line.texts("sources", state.sources)
+    line.append("}\n")
+  }
+}
+
+extension LineBuffer {
+  fileprivate mutating func texts(_ name: String, _ texts: [String]) {
+    key(name)
+    array(texts) { line, text in line.append(json: text) }
+  }
+}
