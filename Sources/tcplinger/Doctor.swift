@@ -1,0 +1,86 @@
+import ArgumentParser
+import Diagnosis
+import Events
+import Render
+import System
+import Tracing
+
+struct Doctor: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Watches for a while, and says what is wrong, why, and what helps on this kernel.",
+    discussion: """
+      Findings come worst first, each with what was seen, what it means, what to do at the source, which kernel \
+      setting helps and which does not, and how sure it is. No setting is changed. Ctrl-C ends the watch early, and \
+      prints what was found until then.
+
+      EXAMPLES
+        tcplinger doctor                         the whole host, for 10 seconds
+        tcplinger doctor --duration 1m --netns 4123
+                                                 the container of process 4123
+        tcplinger doctor --json | jq '.findings[] | {rule, severity, seen}'
+        tcplinger doctor --explain TIME_WAIT     how it is entered, who is responsible, what helps
+      """)
+
+  @Option(help: "How long to watch. (default: 10s)", transform: DurationArgument.parse)
+  var duration = DurationArgument(nanoseconds: 10_000_000_000)
+
+  @Option(
+    help: ArgumentHelp(
+      "Only this network namespace: a file, the pid of a process in it, or its inode number.",
+      valueName: "path|pid|id"),
+    transform: NamespaceArgument.parse)
+  var netns: NamespaceArgument?
+
+  @Option(
+    help: ArgumentHelp("Explain a state of TCP, such as CLOSE_WAIT, and look at nothing.", valueName: "state"),
+    transform: StateArgument.parse)
+  var explain: StateArgument?
+
+  @Flag(help: "One JSON object.")
+  var json = false
+
+  func validate() throws {
+    if duration.nanoseconds == 0 {
+      throw ValidationError("without a watch there is nothing to find; give 1s or more")
+    }
+  }
+
+  func run() throws {
+    let signals = try Signals.block()
+    let renderer = HealthRenderer()
+    var line = LineBuffer()
+    if let state = explain?.state {
+      if json { renderer.renderJSON(state, into: &line) } else { renderer.renderText(state, into: &line) }
+    } else {
+      let report = try examine(signals)
+      if json { renderer.renderJSON(report, into: &line) } else { renderer.renderText(report, into: &line) }
+    }
+    do throws(OutputEnd) {
+      try Output.standard(interruptedBy: signals.descriptor).write(line.bytes)
+    } catch {
+      throw Failure(error)
+    }
+  }
+
+  private func examine(_ signals: borrowing Signals) throws -> HealthReport {
+    do {
+      var run = try DoctorRun(netns: netns?.inode, signals: signals.descriptor)
+      return try run.run(nanoseconds: duration.nanoseconds)
+    } catch let error as TracingError {
+      throw Failure(status: Failure.machine, line: "\(error)")
+    }
+  }
+}
+
+/// A state by its name.
+struct StateArgument: Sendable {
+  var state: StateExplanation
+
+  static func parse(_ text: String) throws -> StateArgument {
+    guard let state = States.named(text) else {
+      throw ValidationError(
+        "'\(text)' is no state of TCP; write one of \(States.all.map(\.name).joined(separator: ", "))")
+    }
+    return StateArgument(state: state)
+  }
+}

@@ -1,0 +1,73 @@
+import Diagnosis
+import Events
+import System
+import Tracing
+
+/// What the host says of itself at one moment: each network namespace, and the sockets of all.
+struct HostReading {
+  private(set) var namespaces: [UInt32: NetworkReading] = [:]
+  /// Of namespaces other than tcplinger's own.
+  private(set) var paths: [UInt32: String] = [:]
+  let census: SocketCensus
+  let slabs: String?
+  /// Of the host; only the initial network namespace shows it.
+  let maxOrphans: Int?
+  /// What could not be read or counted, each with why.
+  private(set) var refusals: [String] = []
+
+  /// Visits every network namespace, or the one that is asked for, on the calling thread.
+  init(netns: UInt32?) throws {
+    var filters = TraceSettings()
+    filters.netns = netns
+    census = try CensusReader.read(CensusSettings(filters, details: .tuple))
+    if census.uncounted > 0 {
+      refusals.append("\(census.uncounted) sockets had no room in the count: what is said of ports is too low")
+    }
+    slabs = try? File.text("/proc/slabinfo")
+    maxOrphans = (try? File.text("/proc/sys/net/ipv4/tcp_max_orphans")).flatMap {
+      KernelTables.numbers($0)?.first
+    }
+    let own = try? NetworkNamespace(path: "/proc/self/ns/net")
+    for namespace in NetworkNamespace.all() where netns == nil || netns == namespace.inode {
+      do {
+        if namespace.inode != own?.inode { paths[namespace.inode] = namespace.path }
+        namespaces[namespace.inode] = try namespace.enter { NetworkReading() }
+      } catch let error as SystemError {
+        // One that has vanished is no loss; one that may not be entered is.
+        if error.isPermission {
+          refusals.append("network namespace \(namespace.inode): \(error); CAP_SYS_ADMIN is needed")
+        }
+      }
+    }
+  }
+}
+
+extension Facts {
+  /// The two readings of a watch, side by side. A namespace that was there for a part of it only is judged by what the
+  /// later reading has; one that has vanished is left out.
+  init(_ before: HostReading, _ after: HostReading, watchedNanoseconds: UInt64) {
+    self.init(
+      watchedNanoseconds: watchedNanoseconds,
+      namespaces: after.namespaces.keys.sorted().compactMap { inode in
+        after.namespaces[inode].map { reading in
+          var facts = NamespaceFacts(inode: inode)
+          facts.path = after.paths[inode]
+          facts.settings = reading.settings
+          facts.reservedPorts = reading.reservedPorts.flatMap {
+            $0.isEmpty ? PortSet([]) : try? PortSet(parsing: $0)
+          }
+          facts.countersBefore = before.namespaces[inode]?.counters ?? [:]
+          facts.countersAfter = reading.counters
+          facts.listeners = reading.listeners?.map { Listener(port: $0.port, queue: Int($0.queue)) }
+          facts.sockets = SocketCounts(of: inode, before: before.census, after: after.census)
+          return facts
+        }
+      })
+    smallSocketBytes = (
+      after.slabs.flatMap { KernelTables.objectSize(of: "tw_sock_TCP", $0) },
+      after.slabs.flatMap { KernelTables.objectSize(of: "tw_sock_TCPv6", $0) }
+    )
+    orphans = after.namespaces.values.compactMap { $0.statistics["TCP.orphan"] }.max()
+    maxOrphans = after.maxOrphans
+  }
+}
