@@ -31,16 +31,7 @@ extension KernelTests {
       let told = try talks.flatMap { try tracer.events(of: $0.client) }
       #expect(told.count == 5)
       #expect(told.allSatisfy { $0.event == "time_wait" && $0.process?.pid == client.pid })
-      #expect(try overflows(seenBy: home) == talks.count - kept.count)
-    }
-
-    /// TCPTimeWaitOverflow, which the kernel counts in each network namespace.
-    private func overflows(seenBy player: Player) throws -> Int {
-      let text = try #require(readFile("/proc/\(player.pid)/net/netstat"))
-      let rows = text.split(separator: "\n").filter { $0.hasPrefix("TcpExt:") }
-        .map { $0.split(separator: " ") }
-      let column = try #require(rows.first?.firstIndex(of: "TCPTimeWaitOverflow"))
-      return try #require(rows.last.flatMap { Int($0[column]) })
+      #expect(try home.networkCounter("TCPTimeWaitOverflow") == talks.count - kept.count)
     }
   }
 }

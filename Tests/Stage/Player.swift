@@ -143,6 +143,16 @@ public final class Player {
     networkNamespace = try obey("netns").number("netns")
   }
 
+  /// A counter of the player's network namespace, such as TCPTimeWaitOverflow. Source: /proc/PID/net/netstat.
+  public func networkCounter(_ name: String) throws -> Int {
+    let rows = (readFile("/proc/\(pid)/net/netstat") ?? "").split(separator: "\n")
+      .filter { $0.hasPrefix("TcpExt:") }.map { $0.split(separator: " ") }
+    guard rows.count == 2, let column = rows[0].firstIndex(of: Substring(name)),
+      let count = Int(rows[1][column])
+    else { throw Failure("there is no counter \(name)") }
+    return count
+  }
+
   /// Of the player's network namespace.
   public func setSysctl(_ path: String, _ value: Int) throws {
     try obey("sysctl \(path) \(value)")
