@@ -93,6 +93,8 @@ public struct SocketCounts: Sendable {
   /// TIME_WAITs of ports at which nobody listens, by what a client's port must be unique for. nil: not counted then.
   public var tuplesBefore: [Tuple: Int]?
   public var tuples: [Tuple: Int] = [:]
+  /// Connections at such ports in any other state: they have their ports for as long as they last.
+  public var openTuples: [Tuple: Int] = [:]
 
   public init() {}
 }

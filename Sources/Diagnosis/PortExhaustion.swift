@@ -50,10 +50,11 @@ extension Rule {
         grouping: facts.flows.filter { $0.netns == namespace.inode && $0.role == .client }, by: \.tuple)
       // What began and ended within the watch is in no count, and in the flows.
       let tuples = sockets.tuples.merging(flows.mapValues { _ in 0 }) { counted, _ in counted }
+        .merging(sockets.openTuples.mapValues { _ in 0 }) { counted, _ in counted }
       verdict.sightings += tuples.compactMap { tuple, count in
         PortUse(
-          tuple: tuple, timeWaits: count, before: sockets.tuplesBefore.map { $0[tuple] ?? 0 }, usable: usable,
-          flows: flows[tuple] ?? []
+          tuple: tuple, timeWaits: count, open: sockets.openTuples[tuple] ?? 0,
+          before: sockets.tuplesBefore.map { $0[tuple] ?? 0 }, usable: usable, flows: flows[tuple] ?? []
         ).sighting(facts, namespace)
       }.sorted { ($0.severity, -$0.use) < ($1.severity, -$1.use) }.map(\.sighting)
     })
@@ -77,7 +78,9 @@ extension NamespaceFacts {
 struct PortUse {
   let tuple: SocketCounts.Tuple
   let timeWaits: Int
-  /// nil: not known.
+  /// Connections that are not over: their ports nothing lets be reused.
+  let open: Int
+  /// TIME_WAITs before the watch; nil: not known.
   let before: Int?
   let usable: Int
   let flows: [Flow]
@@ -88,23 +91,22 @@ struct PortUse {
     let reuse = Reuse(tuple, namespace)
     let forecast = Forecast(
       self, perSecond: perSecond, growth: before.flatMap { facts.perSecond(timeWaits - $0) }, reuse)
-    let use = Double(timeWaits) / Double(max(usable, 1))
+    let use = share(timeWaits + open)
     let isFilling = forecast.level >= Threshold.portsWarning * Double(usable)
     guard use >= Threshold.portsWarning || isFilling else { return nil }
-    var seen = [
-      "\(counted(timeWaits, "TIME_WAIT")) hold \(percent(timeWaits, of: usable)) of "
-        + "\(counted(usable, "usable port"))"
-    ]
+    let held = counted(timeWaits, "TIME_WAIT") + (open > 0 ? " and \(counted(open, "open connection"))" : "")
+    var seen = ["\(held): \(percent(timeWaits + open, of: usable)) of \(counted(usable, "usable port"))"]
     if let perSecond, perSecond > 0 { seen.append("\(rate(perSecond)) more; \(forecast.sentence)") }
     seen.append(reuse.sentence)
     var unknown = reuse.unknown.map { [$0] } ?? []
-    if flows.isEmpty { unknown.append("who caused them: all began before the watch") }
+    if flows.isEmpty, timeWaits > 0 { unknown.append("who caused the TIME_WAITs: all began before the watch") }
+    if open > timeWaits { unknown.append("who has them open: ss -tnp, or tcplinger census --by process") }
     if namespace.reservedPorts == nil { unknown.append("ip_local_reserved_ports: fewer ports may be usable") }
     let sighting = Sighting(
       severity: severity(use, forecast, reuse), netns: namespace.inode,
       subject: .tuple(family: tuple.family, local: tuple.local, peer: tuple.peer), seen: seen,
       figures: [
-        .init("time_waits", timeWaits), .init("usable_ports", usable),
+        .init("time_waits", timeWaits), .init("open", open), .init("usable_ports", usable),
         .init("new_per_s", perSecond), .init("exhausted_in_s", forecast.secondsLeft),
       ],
       actors: Flow.actors(flows), remedies: Runtime.advice(for: flows),
@@ -122,8 +124,12 @@ struct PortUse {
     var severity: Finding.Severity { sighting.severity }
   }
 
+  private func share(_ ports: Int) -> Double { Double(ports) / Double(max(usable, 1)) }
+
   private func severity(_ use: Double, _ forecast: Forecast, _ reuse: Reuse) -> Finding.Severity {
-    if reuse.isPossible { return forecast.isExhausted ? .critical : .note }
+    if reuse.isPossible, share(open) < Threshold.portsWarning {
+      return forecast.isExhausted ? .critical : .note
+    }
     if use >= Threshold.portsCritical { return .critical }
     if let left = forecast.secondsLeft, left <= Threshold.secondsCritical { return .critical }
     return .warning

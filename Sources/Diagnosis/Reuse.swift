@@ -89,9 +89,9 @@ struct Forecast {
   init(_ use: PortUse, perSecond: Double?, growth: Double?, _ reuse: Reuse) {
     usable = use.usable
     let lifetime = reuse.isPossible ? Double(reuse.delayMilliseconds) / 1000 : Threshold.timeWaitSeconds
-    level = (perSecond ?? 0) * lifetime
+    level = (perSecond ?? 0) * lifetime + Double(use.open)
     isExhausted = level >= Double(usable)
-    let free = Double(max(0, usable - use.timeWaits))
+    let free = Double(max(0, usable - use.timeWaits - use.open))
     secondsLeft =
       if reuse.isPossible || !isExhausted {
         nil

@@ -7,7 +7,10 @@ extension SocketCounts {
     self.init()
     for (group, count) in after.groups where group.netns == netns {
       states[group.state.name, default: 0] += count.sockets
-      guard group.state == .timeWait else { continue }
+      guard group.state == .timeWait else {
+        if let tuple = Tuple(group) { openTuples[tuple, default: 0] += count.sockets }
+        continue
+      }
       if group.family == .ipv6 { timeWaits.ipv6 += count.sockets } else { timeWaits.ipv4 += count.sockets }
       if let tuple = Tuple(group) { tuples[tuple, default: 0] += count.sockets }
     }

@@ -44,6 +44,15 @@ import Testing
 
   private static let ports: [Case] = [
     Case("port_exhaustion", "just under half", nil, namespace: timeWaits(14_115)),
+    Case(
+      "port_exhaustion", "open connections take ports as well", .warning,
+      namespace: timeWaits(10_000) { $0.sockets?.openTuples = [Sample.tuple: 4116] }),
+    Case(
+      "port_exhaustion", "all of them are open, which reuse does not change", .critical,
+      namespace: timeWaits(0) {
+        $0.sockets?.openTuples = [Sample.tuple: 28_000]
+        $0.settings["tcp_tw_reuse"] = [1]
+      }),
     Case("port_exhaustion", "half", .warning, namespace: timeWaits(14_116)),
     Case("port_exhaustion", "just under nine tenths", .warning, namespace: timeWaits(25_408)),
     Case("port_exhaustion", "nine tenths", .critical, namespace: timeWaits(25_409)),

@@ -12,6 +12,9 @@ extension KernelTests {
       try home.enterNewNetworkNamespace()
     }
 
+    /// Linux 6.1: tcp_ehash_entries, from which the default of tcp_max_tw_buckets follows.
+    private static let knowsDefaultBuckets = readFile("/proc/sys/net/ipv4/tcp_ehash_entries") != nil
+
     /// The output of `tcplinger-workload short`, run in the namespace.
     private func makeConnections(_ count: Int, closer: String) throws -> String {
       let workload = try Child(
@@ -74,6 +77,21 @@ extension KernelTests {
       #expect(finding.figure("time_waits") == 600)
       #expect(finding.actors.isEmpty)
       #expect(finding.unknown.contains { $0.contains("before the watch") })
+    }
+
+    @Test("Open connections take ports as well, at the client's end alone")
+    func open() throws {
+      #expect(
+        try Child(in: home, "/bin/sh", ["-c", "echo '40000 40009' > /proc/sys/net/ipv4/ip_local_port_range"])
+          .end()
+          == .status(0))
+      let (client, server) = (try home.fork(), try home.fork())
+      let listener = try server.listen(port: 8080)
+      let talks = try (0..<9).map { _ in try Conversation(client, listener) }
+      let finding = try #require(try Doctor("--netns", "\(home.pid)").stop().finding("port_exhaustion"))
+      #expect(finding.severity == "critical")
+      #expect(finding.figure("open") == Double(talks.count))
+      #expect(finding.figure("time_waits") == 0)
     }
 
     @Test("Over loopback tcp_tw_reuse is on by default: full, and no trouble")
@@ -167,8 +185,10 @@ extension KernelTests {
       let finding = try #require(report.finding("bucket_limit"))
       #expect(finding.figure("lost_time_waits") == Double(try home.networkCounter("TCPTimeWaitOverflow")))
       #expect(finding.figure("limit") == 5)
-      let lowered = try #require(report.finding("buckets_lowered"))
-      #expect(lowered.setting("tcp_max_tw_buckets")?.command?.contains("tcp_max_tw_buckets=5") == false)
+      if Self.knowsDefaultBuckets {
+        let lowered = try #require(report.finding("buckets_lowered"))
+        #expect(lowered.setting("tcp_max_tw_buckets")?.command?.hasSuffix("=5") == false)
+      }
       #expect(!report.healthy)
     }
 
@@ -219,7 +239,8 @@ extension KernelTests {
       #expect(report.netns == [home.networkNamespace])
       #expect(report.figure("time_wait") == 1)
       #expect(report.figure("time_wait_bytes") ?? 0 > 0)
-      #expect(report.unknown.isEmpty)
+      #expect(
+        report.unknown.map { $0.prefix { $0 != ":" } } == (Self.knowsDefaultBuckets ? [] : ["buckets_lowered"]))
     }
 
     @Test("A network namespace that vanishes during the watch is left out, and nothing else stops")
