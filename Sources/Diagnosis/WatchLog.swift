@@ -87,7 +87,7 @@ public struct WatchLog: Sendable {
   /// - Parameters:
   ///   - now: the end of the watch, to which everything has grown older since it was told.
   ///   - descriptors: how many a process has open, and may have.
-  public func leaks(now: WallTime, descriptors: (UInt32) -> (open: Int, limit: Int?)?) -> [Leak] {
+  public func leaks(now: WallTime, descriptors: (Process) -> (open: Int, limit: Int?)?) -> [Leak] {
     let origins = Array(closeWaits.values) + Array(finWait2s.values)
     let began = Dictionary(grouping: origins.filter { !$0.isOlderThanWatch }, by: { LeakKey($0) }).mapValues(
       \.count)
@@ -97,7 +97,7 @@ public struct WatchLog: Sendable {
       for origin in origins { report.add(origin.aged(until: now)) }
       for group in report.leaks + report.stuck {
         let key = LeakKey(netns, group)
-        let known = group.process.flatMap { descriptors($0.pid) }
+        let known = group.process.flatMap(descriptors)
         leaks.append(
           Leak(
             netns: netns, group: group, grown: began[key, default: 0] - ended[key, default: 0],

@@ -45,8 +45,10 @@ struct DoctorRun {
     // In another pid namespace, /proc has other processes under these numbers.
     let isInitial = PidNamespace.isInitial
     facts.flows = log.flows { isInitial ? Executable.name(pid: $0) : nil }
-    facts.leaks = log.leaks(now: Host.now) { pid in
-      (isInitial ? Descriptors(pid: pid) : nil).map { ($0.open, $0.limit) }
+    facts.leaks = log.leaks(now: Host.now) { process in
+      (isInitial ? Descriptors(pid: process.pid, startedNanoseconds: process.startedNanoseconds) : nil).map {
+        ($0.open, $0.limit)
+      }
     }
     facts.lost = log.lost
     var report = facts.examine(time: Host.now, kernel: Host.kernelRelease)
