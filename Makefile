@@ -20,14 +20,14 @@ bpf_objects := $(patsubst bpf/%.c,$(out)/%.o,bpf/maps.bpf.c $(filter-out bpf/map
 BPF_FLAGS := -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -I/usr/include/$(machine)-linux-gnu \
 	-g -O2 -ffile-prefix-map=$(CURDIR)=. -Wall -Wextra -Wno-unused-parameter -Werror
 
-c_files := $(filter-out %.skel.h,$(wildcard bpf/*.[ch] Sources/*/*.[ch] Sources/*/include/*.h Tests/*/*.[ch]))
+c_files := $(filter-out %.skel.h,$(wildcard bpf/*.[ch] Sources/*/*.[ch] Sources/*/include/*.h Tests/*/*.[ch] scripts/*/*.[ch]))
 swift_files := $(wildcard Package.swift Sources Tests)
-shell_files := .ci/run $(wildcard scripts/*)
+shell_files := .ci/run $(filter-out scripts/benchmark,$(wildcard scripts/*))
 
 # Only root may trace.
 as_root := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: help build demo run test test-kernels fmt lint release test-release doctor clean
+.PHONY: help build demo run test test-kernels bench fmt lint release test-release doctor clean
 
 build: set-up-build $(skeleton) ## The release binary: .build/release/tcplinger
 	@swift build -c release
@@ -45,6 +45,9 @@ test: set-up-test build ## Every test; those of the kernel need root
 test-kernels: set-up-kernels build ## The kernel tests on other kernels, in virtual machines
 	@swift build --build-tests
 	@scripts/test-kernels
+
+bench: set-up-bench build ## Cost beside other tools, 4 minutes, into docs/performance.md: make bench BENCH=--growth
+	@$(as_root) /usr/bin/python3 scripts/benchmark $(BENCH)
 
 lint: set-up-lint ## Style of Swift, C and shell
 	@failed=0; \

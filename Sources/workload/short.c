@@ -20,7 +20,7 @@
 #define MOST_THREADS 64
 
 static struct {
-	long connections, addresses, bytes, threads;
+	long connections, addresses, bytes, threads, rate;
 	int family, listener, port;
 	bool client_closes;
 } plan = { .addresses = 0, .threads = 2, .family = AF_INET };
@@ -28,6 +28,7 @@ static struct {
 /* Shared by both processes. */
 static struct {
 	atomic_long begun, served, done;
+	double begin;
 } * count;
 
 /* Sends and receives the payload; both ends do the same, so nothing is unread when one closes. */
@@ -51,6 +52,8 @@ static void *be_client(void *unused)
 	while ((index = atomic_fetch_add(&count->begun, 1)) < plan.connections) {
 		int fd;
 
+		while (plan.rate && seconds_now() < count->begin + (double)index / (double)plan.rate)
+			usleep(100);
 		while (index - atomic_load(&count->done) > MOST_AHEAD)
 			usleep(100);
 		fd = connect_from(plan.family, index % plan.addresses, plan.port);
@@ -95,13 +98,10 @@ static pid_t start(const char *name, void *(*work)(void *))
 static void read_plan(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "connections", required_argument, NULL, 'n' },
-		{ "closer", required_argument, NULL, 'c' },
-		{ "family", required_argument, NULL, 'f' },
-		{ "addresses", required_argument, NULL, 'a' },
-		{ "bytes", required_argument, NULL, 'b' },
-		{ "threads", required_argument, NULL, 't' },
-		{ NULL, 0, NULL, 0 },
+		{ "connections", required_argument, NULL, 'n' }, { "closer", required_argument, NULL, 'c' },
+		{ "family", required_argument, NULL, 'f' },	 { "addresses", required_argument, NULL, 'a' },
+		{ "bytes", required_argument, NULL, 'b' },	 { "threads", required_argument, NULL, 't' },
+		{ "rate", required_argument, NULL, 'r' },	 { NULL, 0, NULL, 0 },
 	};
 	const char *closer = NULL;
 	int option;
@@ -129,6 +129,9 @@ static void read_plan(int argc, char **argv)
 		case 't':
 			plan.threads = number("threads", optarg, 1, MOST_THREADS);
 			break;
+		case 'r':
+			plan.rate = number("rate", optarg, 1, 10000000);
+			break;
 		default:
 			refuse("understand '%s'", argv[optind - 1]);
 		}
@@ -140,17 +143,15 @@ static void read_plan(int argc, char **argv)
 	if (!closer || (strcmp(closer, "client") && strcmp(closer, "server")))
 		refuse("begin: --closer is client or server");
 	plan.client_closes = !strcmp(closer, "client");
-	if (plan.family == AF_INET6)
-		plan.addresses = 1;
-	else if (!plan.addresses)
-		plan.addresses = 1 + plan.connections / 8000;
+	if (!plan.addresses)
+		plan.addresses = plan.family == AF_INET6 ? 1 : 1 + plan.connections / 8000;
 }
 
 int run_short(int argc, char **argv)
 {
 	pid_t client, server, ended;
 	int status, ends = 2;
-	double begin, seconds;
+	double seconds;
 
 	read_plan(argc, argv);
 	count = mmap(NULL, sizeof(*count), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -158,7 +159,7 @@ int run_short(int argc, char **argv)
 		cannot("share memory");
 	plan.listener = listen_on(plan.family, 0, BACKLOG);
 	plan.port = port_of(plan.listener);
-	begin = seconds_now();
+	count->begin = seconds_now();
 	server = start("workload-server", be_server);
 	client = start("workload-client", be_client);
 	while (ends-- && (ended = wait(&status)) > 0) {
@@ -169,7 +170,7 @@ int run_short(int argc, char **argv)
 			refuse("go on: signal %d ended process %d", WTERMSIG(status), ended);
 		return 1; /* the one that failed said why */
 	}
-	seconds = seconds_now() - begin;
+	seconds = seconds_now() - count->begin;
 	printf("{\"connections\":%ld,\"closer\":\"%s\",\"client_pid\":%d,\"server_pid\":%d,\"port\":%d,"
 	       "\"seconds\":%.3f,\"per_second\":%.0f}\n",
 	       plan.connections, plan.client_closes ? "client" : "server", client, server, plan.port, seconds,

@@ -34,6 +34,11 @@ struct sockaddr_storage loopback(int family, long index, int port)
 		struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&address;
 
 		v6->sin6_addr = in6addr_loopback;
+		if (index) {
+			v6->sin6_addr = (struct in6_addr) { .s6_addr = { 0xfd, 0x74, 0x63, 0x70 } };
+			v6->sin6_addr.s6_addr[14] = (unsigned char)(index >> 8);
+			v6->sin6_addr.s6_addr[15] = (unsigned char)index;
+		}
 		v6->sin6_port = htons((in_port_t)port);
 	}
 	return address;

@@ -39,7 +39,7 @@ long number(const char *option, const char *text, long first, long last);
 
 /* socket.c: each ends the process if it fails. */
 
-/* An address of the loopback interface; IPv4: 127.0.0.1 and the ones after it, by index. */
+/* An address of the loopback interface: 127.0.0.1 or ::1, and by index the ones after it or fd74:6370::1 and on. */
 struct sockaddr_storage loopback(int family, long index, int port);
 /* Listens on the wanted port of the first loopback address, or on any port if that is taken or 0. */
 int listen_on(int family, int wanted_port, int backlog);

@@ -1,0 +1,131 @@
+"""What is compared: how each is started, when it is ready, how it is ended, and what it says that it saw."""
+
+import pathlib
+import re
+import signal
+import subprocess
+import time
+
+import kernel
+
+TCPLINGER = ".build/release/tcplinger"
+COUNT_IN_A_MAP = "tracepoint:sock:inet_sock_set_state { @[args->oldstate, args->newstate] = count(); }"
+
+
+class Tracer:
+    """A program that is started, watched from outside, and ended by Ctrl-C. Its output goes to a file."""
+
+    def __init__(self, name, *words, says_ready=True):
+        self.name = name
+        self.words = words
+        self.says_ready = says_ready  # a line on standard output when its hooks are attached
+        self.programs = set()
+
+    def start(self, directory):
+        self.output = pathlib.Path(directory, "output")
+        with open(self.output, "wb") as out:
+            self.process = subprocess.Popen(self.words, stdout=out, stderr=out)
+
+    def wait_until_ready(self):
+        end = time.monotonic() + 20
+        while not (self.output.stat().st_size if self.says_ready else kernel.programs_of(self.process.pid)):
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise SystemExit(f"bench: cannot start {self.name}: {self.text().strip()}")
+            time.sleep(0.02)
+        time.sleep(0.3)
+        self.programs = kernel.programs_of(self.process.pid)
+
+    def text(self):
+        return self.output.read_text(errors="replace")
+
+    def cpu_seconds(self):
+        tasks = pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
+        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+
+    def peak_memory(self):
+        """Bytes that were resident at the most."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        try:
+            self.process.wait(30)
+        finally:
+            self.process.kill()
+
+    def missing(self, outcome):
+        """Of what this tracer should have seen of the workload, how much its output lacks; None: it has no list."""
+        return None
+
+
+class Tcplinger(Tracer):
+    def __init__(self, name, *options):
+        super().__init__(name, TCPLINGER, *options)
+
+    def missing(self, outcome):
+        # In both forms the port of the server stands in the line, in JSON with the word port before it.
+        ports = "|".join(map(str, outcome.ports))
+        line = re.compile(rf'^(?:\{{"event":"time_wait".*"port":|\S+ +TIME_WAIT .*:)(?:{ports})\b', re.MULTILINE)
+        return outcome.connections - sum(1 for _ in line.finditer(self.text()))
+
+
+def admitted_losses(tracer):
+    """What tcplinger itself says that it has lost, and where."""
+    lost = re.findall(r'^\{"event":"lost".*"count":(\d+),"where":"(\w+)"', tracer.text(), re.MULTILINE)
+    return ", ".join(f"{where} {count}" for count, where in lost) or "nothing"
+
+
+def has_top():
+    return b"tcplinger top" in subprocess.check_output([TCPLINGER, "top", "--help"])
+
+
+class Top(Tracer):
+    """Sees counts only: what its last table lacks is what is missing."""
+
+    def __init__(self):
+        super().__init__("top", TCPLINGER, "top", "--batch")
+
+
+class Tcpstates(Tracer):
+    def __init__(self):
+        super().__init__("tcpstates", "tcpstates", says_ready=False)
+
+    def missing(self, outcome):
+        ports = "|".join(map(str, outcome.ports))
+        line = re.compile(rf"^[0-9a-f]+ .*\s(?:{ports})\s.*-> \w+ +[0-9.]+$", re.MULTILINE)
+        return outcome.connections * 10 - sum(1 for _ in line.finditer(self.text()))
+
+
+class Bpftrace(Tracer):
+    def __init__(self):
+        super().__init__("bpftrace, count()", "bpftrace", "-e", COUNT_IN_A_MAP, says_ready=False)
+
+    def missing(self, outcome):
+        counts = re.findall(r"^@\[\d+, \d+\]: (\d+)$", self.text(), re.MULTILINE)
+        return max(0, outcome.connections * 10 - sum(map(int, counts)))
+
+
+class Empty(Tracer):
+    def __init__(self):
+        super().__init__("empty program", ".build/bench/empty")
+
+
+class Nothing(Tracer):
+    def __init__(self):
+        super().__init__("no tracer")
+
+    def start(self, directory):
+        pass
+
+    def wait_until_ready(self):
+        time.sleep(0.3)
+
+    def cpu_seconds(self):
+        return 0.0
+
+    def peak_memory(self):
+        return 0
+
+    def stop(self):
+        pass
