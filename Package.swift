@@ -28,6 +28,9 @@ let package = Package(
     .target(name: "CWire"),
     .target(name: "CSystem"),
     .target(
+      name: "CCurses", cSettings: strictC,
+      linkerSettings: [.linkedLibrary("ncursesw"), .linkedLibrary("tinfo")]),
+    .target(
       name: "CLibbpf", dependencies: ["CWire"],
       linkerSettings: [.linkedLibrary("bpf"), .linkedLibrary("elf"), .linkedLibrary("z")]),
 
@@ -43,7 +46,7 @@ let package = Package(
     .executableTarget(
       name: "tcplinger",
       dependencies: [
-        "Diagnosis", "Events", "Render", "System", "Tracing",
+        "CCurses", "Diagnosis", "Events", "Render", "System", "Tracing",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),

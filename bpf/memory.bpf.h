@@ -79,6 +79,17 @@ struct events_map {
 	__uint(max_entries, 4 * 1024 * 1024);
 };
 
+/*
+ * Where TIME_WAITs are only counted. Written by whoever would send a record otherwise, one share a processor, and
+ * deleted by the frontend when nothing was added for more than a TIME_WAIT lasts. The frontend sets the size.
+ */
+struct counts_map {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct wire_count_key);
+	__type(value, struct wire_count);
+};
+
 /* The pids of --pid, written by the frontend before the programs are attached. */
 struct target_pids_map {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -91,6 +102,7 @@ extern struct socket_storage_map socket_storage SEC(".maps");
 extern struct socket_hash_map socket_hash SEC(".maps");
 extern struct waiting_map waiting SEC(".maps");
 extern struct handed_over_map handed_over SEC(".maps");
+extern struct counts_map counts SEC(".maps");
 extern struct events_map events SEC(".maps");
 extern struct target_pids_map target_pids SEC(".maps");
 

@@ -3,7 +3,7 @@
 #ifndef TCPLINGER_ORIGIN_BPF_H
 #define TCPLINGER_ORIGIN_BPF_H
 
-#include "memory.bpf.h"
+#include "count.bpf.h"
 #include <bpf/bpf_endian.h>
 
 #define sk_family __sk_common.skc_family
@@ -166,11 +166,19 @@ static __always_inline bool is_target_process(struct wire_origin *origin)
 	return !settings.filter_pids || bpf_map_lookup_elem(&target_pids, &pid);
 }
 
-/* A reader that is behind is woken; one that is not comes by itself within its tick. */
+/*
+ * A reader that is behind is woken; one that is not comes by itself within its tick. Where TIME_WAITs are only
+ * counted nothing is sent: what is in CLOSE_WAIT the reader finds there.
+ */
 static __always_inline void send(const struct wire_origin *origin)
 {
 	__u64 flags = BPF_RB_NO_WAKEUP;
 
+	if (settings.counts_only) {
+		if (origin->kind == WIRE_TIME_WAIT)
+			count_time_wait(origin);
+		return;
+	}
 	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= settings.wake_bytes)
 		flags = BPF_RB_FORCE_WAKEUP;
 	if (bpf_ringbuf_output(&events, (void *)origin, sizeof(*origin), flags))
@@ -179,18 +187,15 @@ static __always_inline void send(const struct wire_origin *origin)
 
 /*
  * A small socket that was handed over is in TIME_WAIT. Several may find out at the same time, the hook, the iterator
- * and who handed it over: whoever deletes the entry reports it.
+ * and who handed it over: whoever deletes the entry reports it, from a copy of its own.
  */
-static __always_inline void report_time_wait(__u64 key, const struct wire_origin *found)
+static __always_inline void report_time_wait(__u64 key, struct wire_origin *origin)
 {
-	struct wire_origin origin;
-
-	__builtin_memcpy(&origin, found, sizeof(origin));
-	if (bpf_map_delete_elem(&handed_over, &key) || !settings.want_time_wait || !is_target_process(&origin))
+	if (bpf_map_delete_elem(&handed_over, &key) || !settings.want_time_wait || !is_target_process(origin))
 		return;
-	origin.kind = WIRE_TIME_WAIT;
-	origin.time_ns = bpf_ktime_get_boot_ns();
-	send(&origin);
+	origin->kind = WIRE_TIME_WAIT;
+	origin->time_ns = bpf_ktime_get_boot_ns();
+	send(origin);
 }
 
 #endif

@@ -30,15 +30,17 @@ static __always_inline bool is_same_connection(struct sock_common *small, struct
 
 static __always_inline void on_small_socket(struct inet_timewait_sock *small)
 {
-	struct wire_origin *found;
+	struct wire_origin *found, origin;
 	__u64 key = (__u64)small;
 
 	if (BPF_CORE_READ(small, tw_substate) != TCP_TIME_WAIT)
 		return;
 	found = bpf_map_lookup_elem(&handed_over, &key);
 	/* A small socket that was reset leaves its entry until the next look, and its memory to the next one. */
-	if (found && is_same_connection(&small->__tw_common, found))
-		report_time_wait(key, found);
+	if (!found || !is_same_connection(&small->__tw_common, found))
+		return;
+	__builtin_memcpy(&origin, found, sizeof(origin));
+	report_time_wait(key, &origin);
 }
 
 /* 3 arguments until 6.1, 4 in 6.12, 5 in 7.2: only the first, the small socket, is read. */

@@ -135,6 +135,26 @@ struct wire_census_entry {
 	struct wire_census_count count;
 };
 
+/* What TIME_WAITs are counted by, where they are only counted. */
+struct wire_count_key {
+	__u64 started_ns; /* of the process */
+	__u8 local_address[16];
+	__u8 peer_address[16];
+	__u32 pid; /* 0: no process is known */
+	__u32 netns;
+	__u16 port; /* of the service: the peer's, or of a server its own */
+	__u8 family;
+	__u8 mapped;
+	__u8 role;
+	__u8 padding[3];
+};
+
+/* One processor's share. */
+struct wire_count {
+	__u64 time_waits;
+	char comm[WIRE_COMM_LENGTH];
+};
+
 /* The rounds in which the frontend asks for what has waited too long. */
 struct wire_round {
 	__u64 min_age_ns; /* set by the frontend */
@@ -153,6 +173,7 @@ struct wire_losses {
 	__u64 chain_too_long;	/* the search for a small socket was given up */
 	__u64 targets_full;	/* a process that a target started could not be added */
 	__u64 rescued;		/* no loss: a change of state that only the understudy saw */
+	__u64 counts_full;	/* a TIME_WAIT that could not be counted: its map was full */
 	__u64 handed_over_gone; /* a small socket vanished between two looks: TIME_WAIT or not, unknown */
 	__u64 owners_full;	/* of a census: the process behind a socket could not be noted */
 	__u64 groups_full;	/* of a census: a socket that was counted in no group */
@@ -180,7 +201,8 @@ struct wire_settings {
 	__u8 census_peer;
 	__u8 census_ports;
 	__u32 census_states; /* 1 << TCP_…: those that are counted */
-	__u32 padding;
+	__u8 counts_only;    /* TIME_WAITs are counted by process and peer, and none is sent */
+	__u8 padding[3];
 };
 
 _Static_assert(sizeof(struct wire_process) == 32, "wire_process");
@@ -188,7 +210,9 @@ _Static_assert(sizeof(struct wire_origin) == 176, "wire_origin");
 _Static_assert(sizeof(struct wire_holder) == 48, "wire_holder");
 _Static_assert(sizeof(struct wire_census_group) == 48, "wire_census_group");
 _Static_assert(sizeof(struct wire_census_entry) == 96, "wire_census_entry");
-_Static_assert(sizeof(struct wire_losses) == 80, "wire_losses");
+_Static_assert(sizeof(struct wire_losses) == 88, "wire_losses");
 _Static_assert(sizeof(struct wire_settings) == 40, "wire_settings");
+_Static_assert(sizeof(struct wire_count_key) == 56, "wire_count_key");
+_Static_assert(sizeof(struct wire_count) == 24, "wire_count");
 
 #endif

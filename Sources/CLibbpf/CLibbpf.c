@@ -269,6 +269,57 @@ bool clb_map_has(struct clb_object *object, const char *name, const void *key, s
 	       !bpf_map__lookup_elem(map, key, key_size, &value, bpf_map__value_size(map), 0);
 }
 
+/* What a per-CPU map gives for one key. */
+static size_t shares_size(const struct bpf_map *map)
+{
+	int processors = libbpf_num_possible_cpus();
+
+	return processors > 0 ? ((bpf_map__value_size(map) + 7) & ~7u) * (size_t)processors : 0;
+}
+
+int clb_map_each(struct clb_object *object, const char *name, clb_element_fn element, void *context)
+{
+	const struct bpf_map *map = map_named(object, name);
+	size_t key_size = map ? bpf_map__key_size(map) : 0, size = map ? shares_size(map) : 0;
+	/* A batch takes whole buckets of the hash, which are short. */
+	__u32 room = 512, count, position = 0;
+	int descriptor = map ? bpf_map__fd(map) : -1, error = 0;
+	char *keys = malloc(room * key_size), *values = malloc(room * size);
+	bool is_first = true;
+
+	if (!map || !size || !keys || !values)
+		error = map ? -ENOMEM : -ENOENT;
+	while (!error) {
+		count = room;
+		error = bpf_map_lookup_batch(descriptor, is_first ? NULL : &position, &position, keys, values,
+					     &count, NULL);
+		if (error && error != -ENOENT) /* the end, with the last of them */
+			break;
+		for (__u32 i = 0; i < count; i++)
+			element(context, keys + i * key_size, key_size, values + i * size, size);
+		is_first = false;
+	}
+	free(keys);
+	free(values);
+	return error == -ENOENT && map ? 0 : error;
+}
+
+int clb_map_take(struct clb_object *object, const char *name, const void *key, size_t key_size,
+		 clb_element_fn element, void *context)
+{
+	const struct bpf_map *map = map_named(object, name);
+	size_t size = map ? shares_size(map) : 0;
+	void *values = malloc(size);
+	int error = !map ? -ENOENT : !values || !size ? -ENOMEM : 0;
+
+	if (!error)
+		error = bpf_map__lookup_and_delete_elem(map, key, key_size, values, size, 0);
+	if (!error)
+		element(context, key, key_size, values, size);
+	free(values);
+	return error;
+}
+
 int clb_iterator_open(struct clb_object *object, const char *name, const char *map_name, int *descriptor)
 {
 	struct bpf_program *program = program_named(object, name);

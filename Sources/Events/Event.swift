@@ -186,6 +186,8 @@ public struct Loss: Sendable, Equatable {
     case unconfirmed
     /// The kernel skipped a program because it interrupted the same program on the same processor.
     case skippedRun = "skipped_run"
+    /// The map that TIME_WAITs are counted in was full: some were not counted.
+    case counts
     /// The output was slower than the events: a slow terminal, a blocked pipe.
     case output
   }

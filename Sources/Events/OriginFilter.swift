@@ -34,7 +34,14 @@ public struct OriginFilter: Sendable {
     return group.owner.process.map { passes($0) } ?? false
   }
 
-  private func passes(_ process: Process) -> Bool {
-    (pids.isEmpty || pids.contains(process.pid)) && (comms.isEmpty || comms.contains(process.comm))
+  func passes(_ flow: Flow, _ comm: Comm) -> Bool {
+    if let role, flow.role != role { return false }
+    return flow.process.map { passes(pid: $0.pid, comm) } ?? (pids.isEmpty && comms.isEmpty)
+  }
+
+  private func passes(_ process: Process) -> Bool { passes(pid: process.pid, process.comm) }
+
+  private func passes(pid: UInt32, _ comm: Comm) -> Bool {
+    (pids.isEmpty || pids.contains(pid)) && (comms.isEmpty || comms.contains(comm))
   }
 }

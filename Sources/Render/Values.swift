@@ -43,7 +43,7 @@ extension LineBuffer {
   }
 
   /// HH:MM:SS.mmm at this distance from UTC.
-  mutating func append(local time: WallTime, utcOffsetSeconds: Int) {
+  public mutating func append(local time: WallTime, utcOffsetSeconds: Int) {
     let (seconds, nanoseconds) = time.parts
     var clock = time_t(seconds) + utcOffsetSeconds
     var date = tm()

@@ -18,6 +18,8 @@ public enum Host {
     return (major, minor)
   }
 
+  public static var pageSize: Int { sysconf(Int32(_SC_PAGESIZE)) }
+
   public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
   /// Can functions of the kernel be probed at all?

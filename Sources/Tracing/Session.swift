@@ -6,9 +6,9 @@ import System
 /// The programs in the kernel and everything that is read from them. Made on the caller's thread, so that it
 /// gets the error, then used by the ring's thread alone.
 final class Session {
-  private let object: ObjectFile
+  let object: ObjectFile
   private let links: Links
-  private let settings: TraceSettings
+  let settings: TraceSettings
   private let plan: HookPlan
   private var ledger: Ledger
   private var clock: BootClock
@@ -95,6 +95,11 @@ final class Session {
       try object.resize(
         map: map, maxEntries: plan.mapsGrow ? 262_144 : 32_768, preallocated: !plan.mapsGrow)
     }
+    if settings.countsOnly {
+      try object.resize(map: "counts", maxEntries: plan.mapsGrow ? 65_536 : 8_192, preallocated: !plan.mapsGrow)
+      // Nothing goes through the ring: the smallest there is.
+      try object.resize(map: "events", maxEntries: UInt32(Host.pageSize), preallocated: true)
+    }
     try object.load()
     for pid in settings.filter.pids { try object.insert(pid, intoSet: "target_pids") }
     if settings.followsChildren {
@@ -136,7 +141,7 @@ final class Session {
     queue.push(takeBatch())
   }
 
-  private func takeBatch() -> [Event] {
+  func takeBatch() -> [Event] {
     defer { batch.removeAll() }
     return batch
   }
@@ -159,7 +164,7 @@ final class Session {
   }
 
   /// However large the host: who waits is not told later than this.
-  private static let longestPause: UInt64 = 5_000_000_000
+  static let longestPause: UInt64 = 5_000_000_000
 
   private func enter(_ record: KernelOrigin?, holders: [Holder] = []) {
     guard let record else { return }
@@ -217,17 +222,17 @@ final class Session {
   }
 
   /// Small sockets: those in TIME_WAIT come through the ring, those that stay in FIN_WAIT2 are handed out.
-  private func settleHandedOver(_ body: (KernelOrigin) -> Void) throws {
+  func settleHandedOver(_ body: (KernelOrigin) -> Void) throws {
     try object.iterate("settle_handed_over", over: "handed_over", recordSize: KernelOrigin.size) { record in
       if let origin = decode(record) { body(origin) }
     }
   }
 
   /// Everything that waits, whether or not it was told before.
-  func forEachOrigin(_ body: (Origin) -> Void) throws {
+  func forEachOrigin(ofAnyAge: Bool = false, _ body: (Origin) -> Void) throws {
     clock.offsetNanoseconds = Host.bootClockOffsetNanoseconds
     var all = Ledger(filter: settings.filter)
-    try forEachWaiting(everything: true) { record, holders in
+    try forEachWaiting(everything: true, ofAnyAge: ofAnyAge) { record, holders in
       all.enter(record, holders: holders, clock: clock, body)
     }
     try settleHandedOver { all.enter($0, clock: clock, body) }
@@ -251,7 +256,7 @@ final class Session {
     return object.withRound { $0.due }
   }
 
-  private func noteLosses() {
+  func noteLosses() {
     let losses = object.losses
     note(upTo: losses.ring_full, .ringBuffer)
     note(upTo: losses.memory_full, .socketMemory)
@@ -259,6 +264,7 @@ final class Session {
     note(upTo: losses.handed_over_full, .handedOverMap)
     note(upTo: losses.chain_too_long, .longChain)
     note(upTo: losses.targets_full, .followedProcesses)
+    note(upTo: losses.counts_full, .counts)
     note(upTo: unconfirmed(losses.handed_over_gone), .unconfirmed)
     // Read in this order, a rescue between the two makes the difference smaller, not a loss out of nothing.
     let missed = (try? object.missedRuns(of: HookPlan.state.program)) ?? 0

@@ -18,6 +18,8 @@ public struct TraceSettings: Sendable {
   public var followsChildren = false
   /// A CLOSE_WAIT that ends because its process does is told, however short it was.
   public var reportsExits = false
+  /// TIME_WAITs are counted by process and peer in the kernel, and no event is made of them.
+  public var countsOnly = false
   /// How long a CLOSE_WAIT or FIN_WAIT2 lasts before it is told.
   public var minAgeNanoseconds: UInt64 = 1_000_000_000
 
@@ -35,6 +37,7 @@ public struct TraceSettings: Sendable {
     wire.want_close_wait = states.contains(.closeWait) ? 1 : 0
     wire.want_fin_wait2 = states.contains(.finWait2) ? 1 : 0
     wire.report_exits = reportsExits ? 1 : 0
+    wire.counts_only = countsOnly ? 1 : 0
     wire.wake_bytes = 1 << 20
     wire.filter_local_ports = localPorts == nil ? 0 : 1
     wire.filter_peer_ports = peerPorts == nil ? 0 : 1

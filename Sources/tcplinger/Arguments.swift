@@ -42,6 +42,13 @@ extension DurationArgument {
     }
     return duration
   }
+
+  /// Is it long enough between two looks?
+  func checkInterval() throws {
+    guard nanoseconds >= 100_000_000 else {
+      throw ValidationError("to look more often than every 100ms would be a load of its own")
+    }
+  }
 }
 
 extension PortSet {

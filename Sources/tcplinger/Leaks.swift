@@ -42,9 +42,7 @@ struct Leaks: ParsableCommand {
   var exitCode = false
 
   func validate() throws {
-    if let watch, watch.nanoseconds < 100_000_000 {
-      throw ValidationError("to look more often than every 100ms would be a load of its own")
-    }
+    try watch?.checkInterval()
   }
 
   func run() throws {

@@ -16,7 +16,7 @@ struct Tcplinger: ParsableCommand {
         tcplinger --json -p 4123 | jq .      one process, for a script
       """,
     version: version,
-    subcommands: [Trace.self, Leaks.self, Census.self, Doctor.self, Run.self, Check.self],
+    subcommands: [Trace.self, Top.self, Leaks.self, Census.self, Doctor.self, Run.self, Check.self],
     defaultSubcommand: Trace.self)
 }
 

@@ -1,15 +1,8 @@
-import FoundationEssentials
 import Stage
 import Testing
 
 extension KernelTests {
   @Suite struct BurstTests {
-    private struct Account: Decodable {
-      var client_pid: Int32
-      var server_pid: Int32
-      var port: Int
-    }
-
     @Test("20,000 connections at full speed: each is one event, of the right process", arguments: Role.allCases)
     func burst(role: Role) throws {
       let connections = 20_000
@@ -17,17 +10,10 @@ extension KernelTests {
       try home.enterNewNetworkNamespace()
       try home.setSysctl("net/ipv4/tcp_max_tw_buckets", 2 * connections)
       let tracer = try Tracer("--min-age", "60s")
-      let workload = try Child(
-        Programs.system("nsenter", package: "util-linux"),
-        [
-          "--net=/proc/\(home.pid)/ns/net", Programs.workload, "short", "--connections",
-          "\(connections)", "--closer", role.rawValue,
-        ])
+      let workload = try Workload.start(connections, closer: role.rawValue, in: home)
 
-      #expect(try workload.end() == .status(0))
-      let line = try #require(workload.output.lines.first)
-      let account = try JSONDecoder().decode(Account.self, from: Data(line.utf8))
-      let closer = role == .client ? account.client_pid : account.server_pid
+      let account = try Workload(of: workload)
+      let closer = account.pid(of: role.rawValue)
       let timeWaits = Question("time_wait", netns: home.networkNamespace)
       #expect(try eventually { try tracer.count(timeWaits) >= connections })
       let summary = try tracer.stop()

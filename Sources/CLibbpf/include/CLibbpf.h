@@ -62,6 +62,15 @@ int clb_map_put(struct clb_object *object, const char *map, const void *key, siz
 /* The value of a key must have no more than 8 bytes. */
 bool clb_map_has(struct clb_object *object, const char *map, const void *key, size_t key_size);
 
+/* One element of a per-CPU hash: its key, and the values of all processors, each rounded up to 8 bytes. */
+typedef void (*clb_element_fn)(void *context, const void *key, size_t key_size, const void *values,
+			       size_t values_size);
+/* What is added or deleted meanwhile may be left out or come twice. */
+int clb_map_each(struct clb_object *object, const char *map, clb_element_fn element, void *context);
+/* Deletes an element of a per-CPU hash and hands out what it was, with nothing lost in between. v5.14. */
+int clb_map_take(struct clb_object *object, const char *map, const void *key, size_t key_size,
+		 clb_element_fn element, void *context);
+
 /* A descriptor that is read to its end; over the elements of a map if one is named. */
 int clb_iterator_open(struct clb_object *object, const char *program, const char *map, int *descriptor);
 

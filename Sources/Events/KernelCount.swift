@@ -1,0 +1,89 @@
+import CWire
+
+/// TIME_WAITs of one process towards one peer: `struct wire_count_key` and the sum of all processors' shares.
+public struct KernelCount: Sendable {
+  public var flow: Flow
+  public var comm: Comm
+  /// Since the kernel began to count them; never less than before.
+  public var timeWaits: UInt64
+  /// How the kernel names the flow.
+  public var key: [UInt8]
+
+  public init(flow: Flow, comm: Comm, timeWaits: UInt64, key: [UInt8] = []) {
+    self.flow = flow
+    self.comm = comm
+    self.timeWaits = timeWaits
+    self.key = key
+  }
+
+  public init(key: RawSpan, shares: RawSpan) throws(RecordError) {
+    guard key.byteCount == MemoryLayout<wire_count_key>.size else { throw .wrongLength(key.byteCount) }
+    let size = MemoryLayout<wire_count>.stride
+    guard shares.byteCount > 0, shares.byteCount % size == 0 else { throw .wrongLength(shares.byteCount) }
+    flow = Flow(key.unsafeLoadUnaligned(as: wire_count_key.self))
+    self.key = key.withUnsafeBytes { Array($0) }
+    comm = Comm("")
+    timeWaits = 0
+    for start in stride(from: 0, to: shares.byteCount, by: size) {
+      let share = shares.unsafeLoadUnaligned(fromByteOffset: start, as: wire_count.self)
+      timeWaits += share.time_waits
+      // A processor that has counted nothing knows no name.
+      if share.time_waits > 0 { comm = Comm(share.comm) }
+    }
+  }
+}
+
+/// What connections that are counted together have in common.
+public struct Flow: Hashable, Sendable {
+  /// nil: no process is known.
+  public var process: ProcessKey?
+  public var netns: UInt32
+  public var family: Family
+  /// An IPv6 socket that speaks IPv4; the addresses are the IPv4 ones.
+  public var isMapped: Bool
+  public var role: Role
+  public var localAddress: Address
+  public var peerAddress: Address
+  /// Of the service: the peer's, or of a server its own.
+  public var port: UInt16
+
+  public init(
+    process: ProcessKey?, netns: UInt32, family: Family, isMapped: Bool = false, role: Role,
+    localAddress: Address,
+    peerAddress: Address, port: UInt16
+  ) {
+    self.process = process
+    self.netns = netns
+    self.family = family
+    self.isMapped = isMapped
+    self.role = role
+    self.localAddress = localAddress
+    self.peerAddress = peerAddress
+    self.port = port
+  }
+
+  init(_ wire: wire_count_key) {
+    self.init(
+      process: wire.pid == 0 ? nil : ProcessKey(pid: wire.pid, startedNanoseconds: wire.started_ns),
+      netns: wire.netns, family: wire.family == 6 && wire.mapped == 0 ? .ipv6 : .ipv4,
+      isMapped: wire.mapped != 0,
+      role: wire.role == 1 ? .client : wire.role == 2 ? .server : .unknown,
+      localAddress: Address(wire.local_address, family: wire.family),
+      peerAddress: Address(wire.peer_address, family: wire.family), port: wire.port)
+  }
+}
+
+/// A process apart from an earlier one of the same pid.
+public struct ProcessKey: Hashable, Sendable {
+  public var pid: UInt32
+  public var startedNanoseconds: UInt64
+
+  public init(pid: UInt32, startedNanoseconds: UInt64) {
+    self.pid = pid
+    self.startedNanoseconds = startedNanoseconds
+  }
+}
+
+extension Process {
+  public var key: ProcessKey { ProcessKey(pid: pid, startedNanoseconds: startedNanoseconds) }
+}

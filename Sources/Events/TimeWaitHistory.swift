@@ -1,0 +1,83 @@
+/// How many TIME_WAITs each flow made lately, out of counts that only grow.
+public struct TimeWaitHistory: Sendable {
+  /// TIME_WAIT lasts 60 s. Source: include/net/tcp.h, TCP_TIMEWAIT_LEN.
+  private static let lastsNanoseconds: UInt64 = 60_000_000_000
+  /// The last 60 s are known to this much: what is older by less is still counted.
+  private static let sliceNanoseconds: UInt64 = 5_000_000_000
+  private static let slices = Int(lastsNanoseconds / sliceNanoseconds) + 1
+
+  public struct Recent: Sendable {
+    public var comm: Comm
+    /// Since the look before.
+    public fileprivate(set) var new: UInt64 = 0
+    /// In the last 60 s, so the most that can be there now.
+    public fileprivate(set) var lately: UInt64 = 0
+    fileprivate var total: UInt64 = 0
+    fileprivate var key: [UInt8]
+    fileprivate var slices = [UInt32](repeating: 0, count: TimeWaitHistory.slices)
+  }
+
+  public private(set) var flows: [Flow: Recent] = [:]
+  /// Between the two last looks.
+  public private(set) var seconds: Double = 0
+  private var slice: UInt64 = 0
+  private var latestNanoseconds: UInt64
+
+  /// - Parameter nanoseconds: CLOCK_BOOTTIME when the counting began.
+  public init(since nanoseconds: UInt64) {
+    latestNanoseconds = nanoseconds
+    slice = nanoseconds / Self.sliceNanoseconds
+  }
+
+  /// Begins a look: what is entered from now on is of this time. CLOCK_BOOTTIME.
+  public mutating func look(at nanoseconds: UInt64) {
+    seconds = Double(nanoseconds - latestNanoseconds) / 1e9
+    latestNanoseconds = nanoseconds
+    let now = nanoseconds / Self.sliceNanoseconds
+    let passed = (0..<min(now - slice, UInt64(Self.slices))).map { Int((now - $0) % UInt64(Self.slices)) }
+    slice = now
+    for flow in flows.keys {
+      flows[flow]?.new = 0
+      for index in passed { flows[flow]?.forget(index) }
+    }
+  }
+
+  public mutating func enter(_ count: KernelCount) {
+    let index = Int(slice % UInt64(Self.slices))
+    flows[count.flow, default: Recent(comm: count.comm, key: count.key)].enter(count, index)
+  }
+
+  /// Forgets the flows that have made none for longer than a TIME_WAIT lasts.
+  ///
+  /// - Parameter take: makes the kernel forget a flow too, and gives what it had counted until then; nil if it
+  ///   cannot, and the flow is kept.
+  public mutating func forgetIdle(_ take: (_ key: [UInt8]) -> KernelCount?) {
+    for (flow, recent) in flows where recent.lately == 0 {
+      guard var last = take(recent.key) else { continue }
+      flows[flow] = nil
+      // It was idle when it was looked at, and not any more when it was taken.
+      guard last.timeWaits > recent.total else { continue }
+      last.timeWaits -= recent.total
+      enter(last)
+      flows[flow]?.total = 0
+    }
+  }
+}
+
+extension TimeWaitHistory.Recent {
+  fileprivate mutating func enter(_ count: KernelCount, _ index: Int) {
+    // An iteration over a changing map may hand out an element twice.
+    guard count.timeWaits > total else { return }
+    let more = count.timeWaits - total
+    total = count.timeWaits
+    comm = count.comm
+    new += more
+    lately += more
+    slices[index] += UInt32(clamping: more)
+  }
+
+  fileprivate mutating func forget(_ index: Int) {
+    lately -= UInt64(slices[index])
+    slices[index] = 0
+  }
+}

@@ -1,0 +1,144 @@
+/// What every process has in TIME_WAIT and CLOSE_WAIT at one look: a row a process, with its peers.
+public struct TopReport: Sendable {
+  public struct Row: Sendable, Identifiable {
+    /// nil: what no process is known for.
+    public var id: ProcessKey?
+    public var comm: Comm?
+    /// Caused, a second, since the look before.
+    public var timeWaitsPerSecond = 0.0
+    /// Caused in the last 60 s: the most that can be there now.
+    public var timeWaits: UInt64 = 0
+    public var closeWaits = 0
+    /// The longest CLOSE_WAIT; nil if there is none.
+    public var oldest: Age?
+    /// CLOSE_WAITs that have lasted for the minimum age.
+    public var leaked = 0
+    /// Busiest first.
+    public var peers: [Peer] = []
+
+    /// What the share of is largest, of its peers as a client; nil if it is none, or no range is known.
+    public var portShare: Double? { peers.compactMap(\.portShare).max() }
+
+    /// Which ends of its connections the process is.
+    public var roles: Set<Role> { Set(peers.map(\.name.role)) }
+
+    public init(id: ProcessKey?, comm: Comm?) {
+      self.id = id
+      self.comm = comm
+    }
+  }
+
+  public struct Peer: Sendable {
+    public var name: PeerName
+    public var timeWaitsPerSecond = 0.0
+    public var timeWaits: UInt64 = 0
+    public var closeWaits = 0
+    /// Of the ports that a client can have towards this peer, how many TIME_WAITs take, those of other processes
+    /// included: 0 to 1 and more, as the count is an upper bound. nil: not a client, or no range is known.
+    public var portShare: Double?
+
+    public init(name: PeerName) { self.name = name }
+  }
+
+  /// The other end, as far as it matters who it is.
+  public struct PeerName: Hashable, Sendable {
+    public var role: Role
+    public var family: Family
+    public var address: Address
+    /// Of a client, the service; nil for a server's peer, which has another each time.
+    public var port: UInt16?
+
+    public init(role: Role, family: Family, address: Address, port: UInt16?) {
+      self.role = role
+      self.family = family
+      self.address = address
+      self.port = role == .server ? nil : port
+    }
+  }
+
+  /// What one range of ports is shared by.
+  private struct Tuple: Hashable {
+    var netns: UInt32
+    var local: Address
+    var peer: Address
+    var port: UInt16
+
+    init?(_ flow: Flow) {
+      guard flow.role == .client else { return nil }
+      (netns, local, peer, port) = (flow.netns, flow.localAddress, flow.peerAddress, flow.port)
+    }
+  }
+
+  public private(set) var rows: [Row] = []
+
+  /// - Parameters:
+  ///   - closeWaits: every connection in CLOSE_WAIT.
+  ///   - leakNanoseconds: the age from which one is a leak.
+  ///   - ports: how many ports clients of a network namespace can have, by its inode number.
+  public init(
+    _ history: TimeWaitHistory, closeWaits: [Origin], leakNanoseconds: UInt64, ports: [UInt32: Int],
+    filter: OriginFilter = OriginFilter()
+  ) {
+    var drafts: [ProcessKey?: Draft] = [:]
+    var taken: [Tuple: UInt64] = [:]
+    for (flow, recent) in history.flows {
+      if let tuple = Tuple(flow) { taken[tuple, default: 0] += recent.lately }
+    }
+    for (flow, recent) in history.flows where filter.passes(flow, recent.comm) {
+      let share = Tuple(flow).flatMap { tuple in
+        ports[flow.netns].map { Double(taken[tuple, default: 0]) / Double(max(1, $0)) }
+      }
+      drafts[flow.process, default: Draft(id: flow.process, comm: recent.comm)]
+        .add(flow, recent, seconds: history.seconds, share)
+    }
+    for origin in closeWaits {
+      let process = origin.process
+      drafts[process?.key, default: Draft(id: process?.key, comm: process?.comm)].add(origin, leakNanoseconds)
+    }
+    rows = drafts.values.map(\.row)
+  }
+
+  private struct Draft {
+    private var total: Row
+    private var peers: [PeerName: Peer] = [:]
+
+    init(id: ProcessKey?, comm: Comm?) { total = Row(id: id, comm: id == nil ? nil : comm) }
+
+    mutating func add(_ flow: Flow, _ recent: TimeWaitHistory.Recent, seconds: Double, _ share: Double?) {
+      let rate = seconds > 0 ? Double(recent.new) / seconds : 0
+      total.timeWaitsPerSecond += rate
+      total.timeWaits += recent.lately
+      let name = PeerName(role: flow.role, family: flow.family, address: flow.peerAddress, port: flow.port)
+      var peer = peers[name] ?? Peer(name: name)
+      peer.timeWaitsPerSecond += rate
+      peer.timeWaits += recent.lately
+      if let share { peer.portShare = max(share, peer.portShare ?? 0) }
+      peers[name] = peer
+    }
+
+    mutating func add(_ origin: Origin, _ leakNanoseconds: UInt64) {
+      guard case .closeWait(let closeWait) = origin.state else { return }
+      total.closeWaits += 1
+      if closeWait.age.nanoseconds >= leakNanoseconds { total.leaked += 1 }
+      if closeWait.age.nanoseconds >= total.oldest?.nanoseconds ?? 0 { total.oldest = closeWait.age }
+      let name = PeerName(
+        role: origin.role, family: origin.connection.family, address: origin.connection.peer.address,
+        port: origin.connection.peer.port)
+      peers[name, default: Peer(name: name)].closeWaits += 1
+    }
+
+    var row: Row {
+      var row = total
+      row.peers = peers.values.sorted { $0.isBusier(than: $1) }
+      return row
+    }
+  }
+}
+
+extension TopReport.Peer {
+  /// Whichever comes first among equals, it is the same one each time.
+  fileprivate func isBusier(than other: TopReport.Peer) -> Bool {
+    (timeWaits, UInt64(closeWaits), other.name.address.high, other.name.address.low, other.name.port ?? 0)
+      > (other.timeWaits, UInt64(other.closeWaits), name.address.high, name.address.low, name.port ?? 0)
+  }
+}

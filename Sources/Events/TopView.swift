@@ -1,0 +1,130 @@
+/// What a user has made of the table: order, filter, what is unfolded and selected.
+public struct TopView: Sendable {
+  public enum Column: Int, Sendable, CaseIterable {
+    case pid, comm, rate, timeWait, closeWait, oldest, leaked, role, ports, peer
+  }
+
+  /// A line of the table.
+  public enum Line: Sendable {
+    case process(TopReport.Row, isOpen: Bool)
+    case peer(TopReport.Peer, of: ProcessKey?)
+  }
+
+  public var column = Column.timeWait
+  public var isAscending = false
+  /// Only rows that have this somewhere in their pid, name or peers; letters large or small.
+  public var filter = ""
+  /// Held while the table is paused.
+  public var isPaused = false
+  /// Which line is selected, of the last `lines`.
+  public private(set) var selection = 0
+  private var selected: ProcessKey??
+  private var open: Set<ProcessKey?> = []
+
+  public init() {}
+
+  /// Sorts by the column that is so many to the right, and begins with the largest, or the first letter.
+  public mutating func moveColumn(by steps: Int) {
+    let count = Column.allCases.count
+    choose(Column.allCases[((column.rawValue + steps) % count + count) % count])
+  }
+
+  /// The column that is sorted by already is turned round.
+  public mutating func choose(_ chosen: Column) {
+    if chosen == column {
+      isAscending.toggle()
+    } else {
+      column = chosen
+      isAscending = chosen == .comm || chosen == .peer || chosen == .pid
+    }
+  }
+
+  public mutating func moveSelection(by steps: Int, in lines: [Line]) {
+    guard !lines.isEmpty else { return }
+    selection = min(max(0, selection + steps), lines.count - 1)
+    selected = .some(lines[selection].id)
+  }
+
+  /// Unfolds the selected process to its peers, or folds it again.
+  public mutating func toggle(in lines: [Line]) {
+    guard lines.indices.contains(selection) else { return }
+    let id = lines[selection].id
+    if open.remove(id) == nil { open.insert(id) }
+    selected = .some(id)
+  }
+
+  /// The lines to show, and the selection moved to where its process is now.
+  ///
+  /// - Parameter text: everything of a row that can be searched.
+  public mutating func lines(of rows: [TopReport.Row], text: (TopReport.Row) -> String) -> [Line] {
+    let wanted = filter.lowercased()
+    let shown = wanted.isEmpty ? rows : rows.filter { text($0).lowercased().contains(wanted) }
+    var lines: [Line] = []
+    for row in shown.sorted(by: isBefore) {
+      let isOpen = open.contains(row.id)
+      lines.append(.process(row, isOpen: isOpen))
+      if isOpen { lines += row.peers.map { .peer($0, of: row.id) } }
+    }
+    follow(lines)
+    return lines
+  }
+
+  /// Nobody has chosen a line: the first stays selected, whatever comes to stand there.
+  private mutating func follow(_ lines: [Line]) {
+    let last = max(0, lines.count - 1)
+    guard let id = selected else { return selection = 0 }
+    if lines.indices.contains(selection), lines[selection].id == id { return }
+    selection = lines.firstIndex { $0.id == id } ?? min(selection, last)
+  }
+
+  private func isBefore(_ left: TopReport.Row, _ right: TopReport.Row) -> Bool {
+    switch order(left, right) {
+    case 0:  // Among equals the older process first, so that lines do not dance.
+      return (left.id?.pid ?? 0) < (right.id?.pid ?? 0)
+    case let order: return isAscending ? order < 0 : order > 0
+    }
+  }
+
+  /// Less than 0: the left one has less.
+  private func order(_ left: TopReport.Row, _ right: TopReport.Row) -> Int {
+    switch column {
+    case .pid: compare(left.id?.pid ?? 0, right.id?.pid ?? 0)
+    case .comm: compare(left.comm?.bytes ?? [], right.comm?.bytes ?? [])
+    case .rate: compare(left.timeWaitsPerSecond, right.timeWaitsPerSecond)
+    case .timeWait: compare(left.timeWaits, right.timeWaits)
+    case .closeWait: compare(left.closeWaits, right.closeWaits)
+    case .oldest: compare(left.oldest?.nanoseconds ?? 0, right.oldest?.nanoseconds ?? 0)
+    case .leaked: compare(left.leaked, right.leaked)
+    case .role: compare(left.roles.order, right.roles.order)
+    case .ports: compare(left.portShare ?? -1, right.portShare ?? -1)
+    case .peer: compare(left.peers.first?.sortKey ?? [], right.peers.first?.sortKey ?? [])
+    }
+  }
+
+  private func compare<Value: Comparable>(_ left: Value, _ right: Value) -> Int {
+    left < right ? -1 : left > right ? 1 : 0
+  }
+
+  private func compare<Value: Comparable>(_ left: [Value], _ right: [Value]) -> Int {
+    left == right ? 0 : left.lexicographicallyPrecedes(right) ? -1 : 1
+  }
+}
+
+extension TopView.Line {
+  /// The process that the line belongs to.
+  public var id: ProcessKey? {
+    switch self {
+    case .process(let row, _): row.id
+    case .peer(_, let id): id
+    }
+  }
+}
+
+extension Set<Role> {
+  /// Clients first, then servers, then what is both, then what is not known.
+  fileprivate var order: Int { contains(.client) ? contains(.server) ? 1 : 3 : contains(.server) ? 2 : 0 }
+}
+
+extension TopReport.Peer {
+  fileprivate var sortKey: [UInt64] { [name.address.high, name.address.low, UInt64(name.port ?? 0)] }
+}

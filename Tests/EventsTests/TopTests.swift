@@ -1,0 +1,247 @@
+import Testing
+
+@testable import Events
+
+private let second: UInt64 = 1_000_000_000
+private let curl = ProcessKey(pid: 10, startedNanoseconds: 1)
+private let wget = ProcessKey(pid: 20, startedNanoseconds: 2)
+
+private func flow(
+  _ process: ProcessKey?, to last: UInt8 = 5, port: UInt16 = 80, role: Role = .client, isMapped: Bool = false
+) -> Flow {
+  Flow(
+    process: process, netns: 1, family: .ipv4, isMapped: isMapped, role: role,
+    localAddress: Address(ipv4: 10, 0, 0, 1),
+    peerAddress: Address(ipv4: 10, 0, 0, last), port: port)
+}
+
+private func count(_ flow: Flow, _ timeWaits: UInt64, _ name: String = "curl") -> KernelCount {
+  KernelCount(flow: flow, comm: Comm(name), timeWaits: timeWaits, key: [1])
+}
+
+extension TimeWaitHistory {
+  fileprivate mutating func look(_ seconds: UInt64, _ counts: KernelCount...) {
+    look(at: seconds * second)
+    for count in counts { enter(count) }
+  }
+}
+
+private func report(_ history: TimeWaitHistory, ports: [UInt32: Int] = [:]) -> TopReport {
+  TopReport(history, closeWaits: [], leakNanoseconds: second, ports: ports)
+}
+
+@Suite struct `A count of the kernel's` {
+  // pid 10 started at 1, as a client from 10.0.0.1 to 10.0.0.5:80 in namespace 7.
+  static let key: [UInt8] =
+    [1, 0, 0, 0, 0, 0, 0, 0] + [10, 0, 0, 1] + [UInt8](repeating: 0, count: 12) + [10, 0, 0, 5]
+    + [UInt8](repeating: 0, count: 12) + [10, 0, 0, 0] + [7, 0, 0, 0] + [80, 0] + [4, 0, 1, 0, 0, 0]
+
+  static func share(_ count: UInt8, _ name: String) -> [UInt8] {
+    [count, 0, 0, 0, 0, 0, 0, 0] + Array(name.utf8) + [UInt8](repeating: 0, count: 16 - name.utf8.count)
+  }
+
+  private func decode(_ key: [UInt8], _ shares: [UInt8]) throws -> KernelCount {
+    try key.withUnsafeBytes { key in
+      try shares.withUnsafeBytes { shares in
+        try KernelCount(key: RawSpan(_unsafeBytes: key), shares: RawSpan(_unsafeBytes: shares))
+      }
+    }
+  }
+
+  @Test func `is the sum of every processor's share, with the name that one of them knows`() throws {
+    let found = try decode(Self.key, Self.share(3, "curl") + Self.share(0, "") + Self.share(4, "curl"))
+    #expect(found.timeWaits == 7)
+    #expect(found.comm == Comm("curl"))
+    #expect(found.key == Self.key)
+    #expect(found.flow.process == ProcessKey(pid: 10, startedNanoseconds: 1))
+    #expect(found.flow.peerAddress == Address(ipv4: 10, 0, 0, 5))
+    #expect(found.flow.localAddress == Address(ipv4: 10, 0, 0, 1))
+    #expect(found.flow.port == 80)
+    #expect(found.flow.netns == 7)
+    #expect(found.flow.role == .client)
+  }
+
+  @Test func `of another length is refused`() {
+    #expect(throws: RecordError.wrongLength(55)) { try decode(Array(Self.key.dropLast()), Self.share(1, "a")) }
+    #expect(throws: RecordError.wrongLength(23)) { try decode(Self.key, Array(Self.share(1, "a").dropLast())) }
+    #expect(throws: RecordError.wrongLength(0)) { try decode(Self.key, []) }
+  }
+}
+
+@Suite struct `The history of TIME_WAITs` {
+  @Test func `says what is new since the look before`() {
+    var history = TimeWaitHistory(since: 0)
+    history.look(2, count(flow(curl), 10))
+    #expect(history.flows[flow(curl)]?.new == 10)
+    #expect(history.seconds == 2)
+    history.look(3, count(flow(curl), 25))
+    #expect(history.flows[flow(curl)]?.new == 15)
+    #expect(history.seconds == 1)
+    history.look(4)
+    #expect(history.flows[flow(curl)]?.new == 0)
+  }
+
+  @Test func `keeps every TIME_WAIT for 60 s at least, and 65 s at the most`() {
+    var history = TimeWaitHistory(since: 0)
+    history.look(4, count(flow(curl), 10))
+    history.look(9, count(flow(curl), 15))
+    history.look(64)
+    #expect(history.flows[flow(curl)]?.lately == 15)
+    history.look(66)
+    #expect(history.flows[flow(curl)]?.lately == 5)
+    history.look(71)
+    #expect(history.flows[flow(curl)]?.lately == 0)
+  }
+
+  @Test func `forgets everything after a long sleep`() {
+    var history = TimeWaitHistory(since: 0)
+    history.look(1, count(flow(curl), 10))
+    history.look(100_000, count(flow(curl), 11))
+    #expect(history.flows[flow(curl)]?.lately == 1)
+  }
+
+  @Test func `takes an element that comes twice once`() {
+    var history = TimeWaitHistory(since: 0)
+    history.look(1, count(flow(curl), 10), count(flow(curl), 10), count(flow(curl), 9))
+    #expect(history.flows[flow(curl)]?.new == 10)
+  }
+
+  @Test func `forgets the idle, and keeps what came while it forgot`() {
+    var history = TimeWaitHistory(since: 0)
+    history.look(1, count(flow(curl), 10), count(flow(wget), 20))
+    history.look(70, count(flow(wget), 21))
+    history.forgetIdle { _ in count(flow(curl), 12) }
+    #expect(history.flows[flow(curl)]?.lately == 2)
+    #expect(history.flows[flow(wget)]?.lately == 1)
+    // The kernel counts from nothing again.
+    history.look(71, count(flow(curl), 3))
+    #expect(history.flows[flow(curl)]?.new == 3)
+    #expect(history.flows[flow(curl)]?.lately == 5)
+  }
+
+  @Test func `keeps the idle where the kernel cannot forget them`() {
+    var history = TimeWaitHistory(since: 0)
+    history.look(1, count(flow(curl), 10))
+    history.look(70)
+    history.forgetIdle { _ in nil }
+    history.look(71, count(flow(curl), 11))
+    #expect(history.flows[flow(curl)]?.new == 1)
+  }
+}
+
+@Suite struct `The report of top` {
+  @Test func `has a row a process, with its busiest peer first`() throws {
+    var history = TimeWaitHistory(since: 0)
+    history.look(
+      2, count(flow(curl, to: 5), 10), count(flow(curl, to: 6), 30), count(flow(wget, to: 5), 1, "wget"),
+      count(flow(nil), 3))
+    let rows = report(history).rows
+    #expect(rows.count == 3)
+    let row = try #require(rows.first { $0.id == curl })
+    #expect(row.timeWaits == 40)
+    #expect(row.timeWaitsPerSecond == 20)
+    #expect(row.peers.map(\.name.address) == [Address(ipv4: 10, 0, 0, 6), Address(ipv4: 10, 0, 0, 5)])
+    #expect(rows.contains { $0.id == nil && $0.comm == nil && $0.timeWaits == 3 })
+  }
+
+  @Test func `counts the ports that other processes take towards the same peer`() throws {
+    var history = TimeWaitHistory(since: 0)
+    history.look(1, count(flow(curl), 10), count(flow(wget), 30), count(flow(wget, port: 81), 100))
+    let rows = report(history, ports: [1: 200]).rows
+    #expect(rows.first { $0.id == curl }?.portShare == 0.2)
+    #expect(rows.first { $0.id == wget }?.portShare == 0.5)
+  }
+
+  @Test func `knows no share of a server, nor where the range is not known`() {
+    var history = TimeWaitHistory(since: 0)
+    history.look(1, count(flow(curl, role: .server), 10), count(flow(wget), 10))
+    let rows = report(history, ports: [2: 100]).rows
+    #expect(rows.allSatisfy { $0.portShare == nil })
+  }
+
+  @Test func `takes a server's clients together whatever their port, and IPv4 over IPv6 with plain IPv4`()
+    throws
+  {
+    var history = TimeWaitHistory(since: 0)
+    history.look(
+      1, count(flow(curl, role: .server), 1), count(flow(curl, port: 81, role: .server), 1),
+      count(flow(curl, role: .server, isMapped: true), 1))
+    let peer = try #require(report(history).rows.first?.peers.first)
+    #expect(peer.timeWaits == 3)
+    #expect(peer.name.port == nil)
+  }
+}
+
+@Suite struct `The view of top` {
+  private func rows(_ values: (UInt32, String, UInt64)...) -> [TopReport.Row] {
+    values.map { pid, name, timeWaits in
+      var row = TopReport.Row(id: ProcessKey(pid: pid, startedNanoseconds: 0), comm: Comm(name))
+      row.timeWaits = timeWaits
+      row.peers = [
+        .init(name: .init(role: .client, family: .ipv4, address: Address(ipv4: 10, 0, 0, 5), port: UInt16(pid)))
+      ]
+      return row
+    }
+  }
+
+  private func pids(_ lines: [TopView.Line]) -> [UInt32] { lines.compactMap { $0.id?.pid } }
+
+  private func text(_ row: TopReport.Row) -> String {
+    String(decoding: row.comm?.bytes ?? [], as: UTF8.self)
+  }
+
+  @Test func `sorts by what is chosen, the largest or the first letter first, and turns round`() {
+    var view = TopView()
+    let rows = rows((1, "b", 10), (2, "c", 30), (3, "a", 20))
+    #expect(pids(view.lines(of: rows, text: text)) == [2, 3, 1])
+    view.choose(.comm)
+    #expect(pids(view.lines(of: rows, text: text)) == [3, 1, 2])
+    view.choose(.comm)
+    #expect(pids(view.lines(of: rows, text: text)) == [2, 1, 3])
+    view.choose(.closeWait)
+    #expect(pids(view.lines(of: rows, text: text)) == [1, 2, 3])
+  }
+
+  @Test func `has every column in a circle`() {
+    var view = TopView()
+    let first = view.column
+    for _ in TopView.Column.allCases { view.moveColumn(by: 1) }
+    #expect(view.column == first)
+    view.moveColumn(by: -TopView.Column.allCases.count + 1)
+    #expect(view.column.rawValue == first.rawValue + 1)
+  }
+
+  @Test func `filters by letters, large or small`() {
+    var view = TopView()
+    view.filter = "CU"
+    #expect(pids(view.lines(of: rows((1, "curl", 1), (2, "wget", 2)), text: text)) == [1])
+    view.filter = "nothing has this"
+    #expect(view.lines(of: rows((1, "curl", 1)), text: text).isEmpty)
+    #expect(view.selection == 0)
+  }
+
+  @Test func `keeps a chosen process selected when its line moves, and the first line when none was chosen`() {
+    var view = TopView()
+    var lines = view.lines(of: rows((1, "a", 10), (2, "b", 5)), text: text)
+    lines = view.lines(of: rows((1, "a", 10), (2, "b", 50)), text: text)
+    #expect(lines[view.selection].id?.pid == 2)
+    view.moveSelection(by: 1, in: lines)
+    lines = view.lines(of: rows((1, "a", 100), (2, "b", 50)), text: text)
+    #expect(lines[view.selection].id?.pid == 1)
+    view.moveSelection(by: -7, in: lines)
+    #expect(view.selection == 0)
+    lines = view.lines(of: [], text: text)
+    #expect(view.selection == 0)
+  }
+
+  @Test func `unfolds a process to its peers, and folds it again`() {
+    var view = TopView()
+    let rows = rows((1, "a", 10), (2, "b", 5))
+    var lines = view.lines(of: rows, text: text)
+    view.toggle(in: lines)
+    lines = view.lines(of: rows, text: text)
+    #expect(pids(lines) == [1, 1, 2])
+    view.toggle(in: lines)
+    #expect(pids(view.lines(of: rows, text: text)) == [1, 2])
+  }
+}

@@ -1,0 +1,120 @@
+import Glibc
+import Stage
+import Testing
+
+extension KernelTests {
+  /// `tcplinger top`, by the tables that it prints without a terminal.
+  @Suite struct TopTests {
+    @Test("Every TIME_WAIT of a burst is counted, for the process that closed", arguments: Role.allCases)
+    func burst(role: Role) throws {
+      let connections = 5_000
+      let home = try Player("home")
+      try home.enterNewNetworkNamespace()
+      try home.setSysctl("net/ipv4/tcp_max_tw_buckets", 2 * connections)
+      let top = try Child.top(["--netns", "\(home.pid)"])
+      let account = try Workload.run(connections, closer: role.rawValue, in: home)
+      let closer = account.pid(of: role.rawValue)
+
+      let table = try top.table { $0.row(of: closer)?.timeWaits ?? 0 >= connections }
+      let row = try #require(table.row(of: closer))
+      #expect(row.timeWaits == connections)
+      #expect(row.role == role.rawValue)
+      #expect(row.comm == "workload-\(role.rawValue)")
+      #expect(row.peer == (role == .client ? "127.0.0.1:\(account.port)" : "127.0.0.1"))
+      #expect(table.row(of: account.pid(of: role == .client ? "server" : "client")) == nil)
+      #expect(table.losses == "Nothing was lost.")
+      top.send(SIGINT)
+      #expect(try top.end() == .status(0))
+    }
+
+    @Test("The share of the ports is of what clients of the namespace have, whoever takes them")
+    func ports() throws {
+      let home = try Player("home")
+      try home.enterNewNetworkNamespace()
+      try home.setSysctl("net/ipv4/tcp_max_tw_buckets", 1000)
+      try writeInNamespace(of: home, "net/ipv4/ip_local_port_range", "40000 40059")
+      try writeInNamespace(of: home, "net/ipv4/ip_local_reserved_ports", "40000,40010-40018,50000")
+      let listener = try home.listen()
+      let (one, two) = (try home.fork(), try home.fork())
+      let top = try Child.top(["--netns", "\(home.pid)"])
+      for _ in 0..<5 { _ = try closeFirst(one, listener) }
+      for _ in 0..<15 { _ = try closeFirst(two, listener) }
+
+      // 20 of 50.
+      let table = try top.table { $0.row(of: one.pid)?.timeWaits == 5 && $0.row(of: two.pid)?.timeWaits == 15 }
+      #expect(table.row(of: one.pid)?.ports == "40%")
+      #expect(table.row(of: two.pid)?.ports == "40%")
+      #expect(table.row(of: two.pid)?.peer == "127.0.0.1:\(listener.local.port)")
+    }
+
+    @Test("A CLOSE_WAIT is there at once, leaked when it is old enough, and gone when it is closed")
+    func closeWait() throws {
+      let leaker = try Player("leaker")
+      let top = try Child.top(["--pid", "\(leaker.pid)", "--min-age", "1s"])
+      let talk = try Conversation(Player("client"), leaker)
+      try talk.client.close()
+      try talk.server.awaitState(.closeWait)
+
+      let young = try top.table { $0.row(of: leaker.pid)?.closeWaits == 1 }
+      #expect(young.row(of: leaker.pid)?.leaked == 0)
+      #expect(young.row(of: leaker.pid)?.oldest.hasSuffix("ms") == true)
+      #expect(young.row(of: leaker.pid)?.role == "server")
+      _ = try top.table { $0.row(of: leaker.pid)?.leaked == 1 }
+      try talk.server.close()
+      let tables = TopTable.all(in: top.output.lines).count
+      _ = try top.table { _ in
+        TopTable.all(in: top.output.lines).suffix(from: tables).contains { $0.rows.isEmpty }
+      }
+    }
+
+    @Test("A CLOSE_WAIT older than the command is shown, with an estimate of its age")
+    func older() throws {
+      let leaker = try Player("leaker")
+      let talk = try Conversation(Player("client"), leaker)
+      try talk.client.close()
+      try talk.server.awaitState(.closeWait)
+      let top = try Child.top(["--pid", "\(leaker.pid)"])
+      let table = try top.table { $0.row(of: leaker.pid) != nil }
+      #expect(table.row(of: leaker.pid)?.closeWaits == 1)
+      #expect(table.row(of: leaker.pid)?.oldest.hasPrefix("~") == true)
+    }
+
+    @Test("Of the other family, role or name nothing is counted")
+    func filters() throws {
+      let home = try Player("home")
+      try home.enterNewNetworkNamespace()
+      let listener = try home.listen()
+      let client = try home.fork()
+      try client.rename(Array("chosen".utf8))
+      let all = ["--netns", "\(home.pid)"]
+      let tops = try [["-6"], ["--role", "server"], ["--comm", "other"], ["-D", "1"], ["--comm", "chosen"]].map
+      {
+        try Child.top(all + $0)
+      }
+      _ = try closeFirst(client, listener)
+      let chosen = try #require(tops.last)
+      let table = try chosen.table { $0.row(of: client.pid) != nil }
+      #expect(table.rows.count == 1)
+      for top in tops.dropLast() {
+        let before = TopTable.all(in: top.output.lines).count
+        // Two tables that began after the one above.
+        _ = try top.table { _ in TopTable.all(in: top.output.lines).count >= before + 2 }
+        #expect(TopTable.all(in: top.output.lines).allSatisfy { $0.rows.isEmpty })
+      }
+    }
+
+    private func closeFirst(_ client: Player, _ listener: Socket) throws -> Conversation {
+      let talk = try Conversation(client, listener)
+      try talk.client.close()
+      try talk.server.close()
+      return talk
+    }
+
+    private func writeInNamespace(of player: Player, _ name: String, _ value: String) throws {
+      let write = try Run(
+        Programs.system("nsenter", package: "util-linux"),
+        ["--net=/proc/\(player.pid)/ns/net", "sh", "-c", "echo '\(value)' >/proc/sys/\(name)"])
+      try #require(write.ending == .status(0), "\(write.errors.text)")
+    }
+  }
+}

@@ -1,0 +1,64 @@
+/// What `top --batch` prints.
+public struct TopTable: Sendable {
+  public struct Row: Sendable {
+    public var pid: Int32?
+    public var comm: String
+    public var perSecond: Double
+    public var timeWaits: Int
+    public var closeWaits: Int
+    public var oldest: String
+    public var leaked: Int
+    public var role: String
+    public var ports: String
+    public var peer: String
+  }
+
+  /// Rows of processes whose names have no space, in their order.
+  public var rows: [Row]
+  /// The line below.
+  public var losses: String
+
+  /// Every table that is whole, oldest first.
+  public static func all(in lines: [String]) -> [TopTable] {
+    lines.split(separator: "").filter { $0.count >= 3 }.map { part in
+      TopTable(rows: part.dropFirst(2).dropLast().compactMap(Row.init), losses: part.last ?? "")
+    }
+  }
+
+  public func row(of pid: Int32) -> Row? { rows.first { $0.pid == pid } }
+}
+
+extension TopTable.Row {
+  init?(_ line: String) {
+    let cells = line.split(separator: " ").map(String.init)
+    guard cells.count >= 10, let perSecond = Double(cells[2]), let timeWaits = Int(cells[3]),
+      let closeWaits = Int(cells[4]), let leaked = Int(cells[6])
+    else { return nil }
+    self.init(
+      pid: Int32(cells[0]), comm: cells[1], perSecond: perSecond, timeWaits: timeWaits, closeWaits: closeWaits,
+      oldest: cells[5], leaked: leaked, role: cells[7], ports: cells[8], peer: cells[9])
+  }
+}
+
+extension Child {
+  /// `top --batch`, when its first table has come: what happens from then on is counted.
+  public static func top(_ options: [String]) throws -> Child {
+    let top = try Child(Programs.tcplinger, ["top", "--batch", "--delay", "100ms"] + options)
+    guard top.nextLine(by: .inSeconds(patience)) != nil else { throw Failure("no table; \(top.report())") }
+    return top
+  }
+
+  /// The first table for which it is so.
+  public func table(where isWanted: (TopTable) -> Bool) throws -> TopTable {
+    var found: TopTable?
+    _ = eventually {
+      output.fill(within: 50)
+      found = TopTable.all(in: output.lines.dropLast()).first(where: isWanted)
+      return found != nil
+    }
+    guard let found else {
+      throw Failure("no such table; the last lines: \(output.lines.suffix(8)); \(report())")
+    }
+    return found
+  }
+}
