@@ -5,11 +5,15 @@
 
 #include "memory.bpf.h"
 
-/* A client's own port is another each time, as is the port of a server's peer: neither is counted by. */
+/*
+ * A client's own port is another each time, as is the port of a server's peer: neither is counted by. The local
+ * address matters to who has a range of ports for each: the client.
+ */
 static __always_inline void identify(struct wire_count_key *key, const struct wire_origin *origin,
 				     const struct wire_process *process)
 {
-	__builtin_memcpy(key->local_address, origin->local_address, sizeof(key->local_address));
+	if (origin->role != WIRE_ROLE_SERVER)
+		__builtin_memcpy(key->local_address, origin->local_address, sizeof(key->local_address));
 	__builtin_memcpy(key->peer_address, origin->peer_address, sizeof(key->peer_address));
 	key->started_ns = process->started_ns;
 	key->pid = process->pid;

@@ -200,7 +200,7 @@ public struct Loss: Sendable, Equatable {
   public var mayHideLeak: Bool {
     switch place {
     case .ringBuffer, .socketMemory, .waitingMap, .malformed, .followedProcesses, .skippedRun: true
-    case .longChain, .handedOverMap, .unconfirmed: false  // what is missing is a TIME_WAIT
+    case .longChain, .handedOverMap, .unconfirmed, .counts: false  // what is missing is a TIME_WAIT
     case .output: false  // it was counted
     }
   }

@@ -42,6 +42,7 @@ public struct Flow: Hashable, Sendable {
   /// An IPv6 socket that speaks IPv4; the addresses are the IPv4 ones.
   public var isMapped: Bool
   public var role: Role
+  /// Nothing, of a server.
   public var localAddress: Address
   public var peerAddress: Address
   /// Of the service: the peer's, or of a server its own.

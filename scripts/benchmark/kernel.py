@@ -28,6 +28,17 @@ def programs_of(pid):
     return linked or loaded  # bpftrace attaches without links
 
 
+def is_attached(pid):
+    """Has the process a program on a hook: by a link, or, as bpftrace does, by a perf event?"""
+    with contextlib.suppress(OSError):
+        for descriptor in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                target = str(descriptor.readlink())
+                if target in ("anon_inode:bpf_link", "anon_inode:[perf_event]") or "bpf-link" in target:
+                    return True
+    return False
+
+
 def memory_of_maps(pid):
     """Bytes that the kernel has set aside for the maps that a process has open."""
     return sum(

@@ -1,11 +1,9 @@
 """The measurements. Each takes tracers as they are and gives back plain figures, by the tracer's name."""
 
 import json
-import socket
 import statistics
 import subprocess
 import tempfile
-import threading
 import time
 
 import kernel
@@ -26,10 +24,7 @@ def traced(tracer, work):
             figures = {
                 "cpu_seconds": tracer.cpu_seconds() - cpu,
                 "peak_memory": tracer.peak_memory(),
-                "nanoseconds": {
-                    after[i]["name"]: after[i].get("run_time_ns", 0) - before[i].get("run_time_ns", 0)
-                    for i in tracer.programs
-                },
+                "nanoseconds": nanoseconds(tracer, before, after),
             }
         finally:
             tracer.stop()
@@ -37,6 +32,20 @@ def traced(tracer, work):
             figures["missing"] = tracer.missing(outcome)
             figures["admitted"] = tracers.admitted_losses(tracer)
     return outcome, figures
+
+
+# The programs on inet_sock_set_state, as they begin: the kernel keeps 15 letters of a name.
+SEES_STATES = ("empty", "handle_state", "handle_set_stat", "inet_sock_set_s")
+
+
+def nanoseconds(tracer, before, after):
+    """A transition, by program. Divided by all that were seen, those of the host's own connections included."""
+
+    def grown(program, field):
+        return after[program].get(field, 0) - before[program].get(field, 0)
+
+    seen = sum(grown(i, "run_cnt") for i in tracer.programs if after[i]["name"].startswith(SEES_STATES))
+    return {after[i]["name"]: grown(i, "run_time_ns") / max(1, seen) for i in tracer.programs}
 
 
 def speed(all_tracers, connections, rounds):
@@ -56,8 +65,7 @@ def cost(all_tracers, connections, rounds):
         for _ in range(rounds):
             for tracer in all_tracers:
                 _, figures = traced(tracer, lambda: workload.run(connections))
-                transitions = connections * workload.TRANSITIONS
-                found[tracer.name].append({name: ns / transitions for name, ns in figures["nanoseconds"].items()})
+                found[tracer.name].append(figures["nanoseconds"])
     return {name: middle(samples) for name, samples in found.items()}
 
 
@@ -66,61 +74,25 @@ def middle(samples):
     return {name: statistics.median(sample.get(name, 0) for sample in samples) for name in samples[0]}
 
 
-# The programs on inet_sock_set_state, as they begin: the kernel keeps 15 letters of a name.
-SEES_STATES = ("empty", "handle_state", "handle_set_stat", "inet_sock_set_s")
-
-
-class Connections:
-    """One short connection a millisecond, each noted with its time."""
-
-    def __init__(self):
-        self.times = []
-        self.ending = threading.Event()
-        self.thread = threading.Thread(target=self.make)
-
-    def make(self):
-        listener = socket.create_server(("127.0.0.1", 0), backlog=16)
-        while not self.ending.is_set():
-            self.times.append(time.monotonic())
-            client = socket.create_connection(listener.getsockname())
-            server = listener.accept()[0]
-            server.close()
-            client.close()
-            time.sleep(0.001)
-        listener.close()
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ending.set()
-        self.thread.join()
-
-
 def first_event(tracer, times):
-    """The median of so many starts, in milliseconds."""
+    """Milliseconds from exec until a program is on its hook, so that an event can be seen; the median of so many."""
     return statistics.median(one_first_event(tracer) for _ in range(times))
 
 
 def one_first_event(tracer):
-    """
-    Milliseconds from exec to the first event that the tracer can see. While connections come steadily, the runs of
-    its program tell how many of them it saw: those were the last ones.
-    """
-    with kernel.statistics(), Connections() as connections, tempfile.TemporaryDirectory() as directory:
-        time.sleep(0.2)
+    with tempfile.TemporaryDirectory() as directory:
         begin = time.monotonic()
         tracer.start(directory)
         try:
+            while not kernel.is_attached(tracer.process.pid):
+                if tracer.process.poll() is not None:
+                    raise SystemExit(f"bench: {tracer.name} ended before it was attached: {tracer.text().strip()}")
+                time.sleep(0.0005)
+            attached = time.monotonic()
             tracer.wait_until_ready()
-            connections.__exit__()
-            account = kernel.programs()
-            runs = max(account[i].get("run_cnt", 0) for i in tracer.programs if account[i]["name"].startswith(SEES_STATES))
         finally:
             tracer.stop()
-    seen = min(len(connections.times), runs // workload.TRANSITIONS)
-    return (connections.times[-seen] - begin) * 1000
+    return (attached - begin) * 1000
 
 
 def steady(tracer, rate, seconds):
@@ -168,7 +140,7 @@ def tracked(tracer, count):
     def work():
         with Held(count):
             time.sleep(1)
-            return kernel.memory_of_maps(tracer.process.pid)
+            # When they end, all at once, that is another matter.
+            return {"maps": kernel.memory_of_maps(tracer.process.pid), "peak_memory": tracer.peak_memory()}
 
-    maps, figures = traced(tracer, work)
-    return {"maps": maps, **figures}
+    return traced(tracer, work)[0]
