@@ -54,9 +54,10 @@ class Tracer:
     def stop(self):
         self.process.send_signal(signal.SIGINT)
         try:
-            self.process.wait(30)
-        finally:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:  # bpftrace, when the signal comes while it starts
             self.process.kill()
+            self.process.wait()
 
     def missing(self, outcome):
         """Of what this tracer should have seen of the workload, how much its output lacks; None: it has no list."""
