@@ -2,14 +2,14 @@ import CWire
 
 /// TIME_WAITs of one process towards one peer: `struct wire_count_key` and the sum of all processors' shares.
 public struct KernelCount: Sendable {
-  public var flow: Flow
+  public var flow: CountedFlow
   public var comm: Comm
   /// Since the kernel began to count them; never less than before.
   public var timeWaits: UInt64
   /// How the kernel names the flow.
   public var key: [UInt8]
 
-  public init(flow: Flow, comm: Comm, timeWaits: UInt64, key: [UInt8] = []) {
+  public init(flow: CountedFlow, comm: Comm, timeWaits: UInt64, key: [UInt8] = []) {
     self.flow = flow
     self.comm = comm
     self.timeWaits = timeWaits
@@ -20,7 +20,7 @@ public struct KernelCount: Sendable {
     guard key.byteCount == MemoryLayout<wire_count_key>.size else { throw .wrongLength(key.byteCount) }
     let size = MemoryLayout<wire_count>.stride
     guard shares.byteCount > 0, shares.byteCount % size == 0 else { throw .wrongLength(shares.byteCount) }
-    flow = Flow(key.unsafeLoadUnaligned(as: wire_count_key.self))
+    flow = CountedFlow(key.unsafeLoadUnaligned(as: wire_count_key.self))
     self.key = key.withUnsafeBytes { Array($0) }
     comm = Comm("")
     timeWaits = 0
@@ -34,7 +34,7 @@ public struct KernelCount: Sendable {
 }
 
 /// What connections that are counted together have in common.
-public struct Flow: Hashable, Sendable {
+public struct CountedFlow: Hashable, Sendable {
   /// nil: no process is known.
   public var process: ProcessKey?
   public var netns: UInt32

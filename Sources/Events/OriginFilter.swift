@@ -34,7 +34,7 @@ public struct OriginFilter: Sendable {
     return group.owner.process.map { passes($0) } ?? false
   }
 
-  func passes(_ flow: Flow, _ comm: Comm) -> Bool {
+  func passes(_ flow: CountedFlow, _ comm: Comm) -> Bool {
     if let role, flow.role != role { return false }
     return flow.process.map { passes(pid: $0.pid, comm) } ?? (pids.isEmpty && comms.isEmpty)
   }

@@ -17,7 +17,7 @@ public struct TimeWaitHistory: Sendable {
     fileprivate var slices = [UInt32](repeating: 0, count: TimeWaitHistory.slices)
   }
 
-  public private(set) var flows: [Flow: Recent] = [:]
+  public private(set) var flows: [CountedFlow: Recent] = [:]
   /// Between the two last looks.
   public private(set) var seconds: Double = 0
   private var slice: UInt64 = 0

@@ -63,7 +63,7 @@ public struct TopReport: Sendable {
     var peer: Address
     var port: UInt16
 
-    init?(_ flow: Flow) {
+    init?(_ flow: CountedFlow) {
       guard flow.role == .client else { return nil }
       (netns, local, peer, port) = (flow.netns, flow.localAddress, flow.peerAddress, flow.port)
     }
@@ -104,7 +104,8 @@ public struct TopReport: Sendable {
 
     init(id: ProcessKey?, comm: Comm?) { total = Row(id: id, comm: id == nil ? nil : comm) }
 
-    mutating func add(_ flow: Flow, _ recent: TimeWaitHistory.Recent, seconds: Double, _ share: Double?) {
+    mutating func add(_ flow: CountedFlow, _ recent: TimeWaitHistory.Recent, seconds: Double, _ share: Double?)
+    {
       let rate = seconds > 0 ? Double(recent.new) / seconds : 0
       total.timeWaitsPerSecond += rate
       total.timeWaits += recent.lately

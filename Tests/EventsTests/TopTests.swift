@@ -8,14 +8,14 @@ private let wget = ProcessKey(pid: 20, startedNanoseconds: 2)
 
 private func flow(
   _ process: ProcessKey?, to last: UInt8 = 5, port: UInt16 = 80, role: Role = .client, isMapped: Bool = false
-) -> Flow {
-  Flow(
+) -> CountedFlow {
+  CountedFlow(
     process: process, netns: 1, family: .ipv4, isMapped: isMapped, role: role,
     localAddress: Address(ipv4: 10, 0, 0, 1),
     peerAddress: Address(ipv4: 10, 0, 0, last), port: port)
 }
 
-private func count(_ flow: Flow, _ timeWaits: UInt64, _ name: String = "curl") -> KernelCount {
+private func count(_ flow: CountedFlow, _ timeWaits: UInt64, _ name: String = "curl") -> KernelCount {
   KernelCount(flow: flow, comm: Comm(name), timeWaits: timeWaits, key: [1])
 }
 
