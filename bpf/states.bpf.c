@@ -188,9 +188,13 @@ static __always_inline void on_closed_actively(struct sock *sk, struct tcp_sock 
 		count_loss(handed_over_full);
 		return;
 	}
-	/* The peer's FIN may have come on another processor before the entry was there for the hook to find. */
-	if (BPF_CORE_READ(small, tw_substate) == TCP_TIME_WAIT)
+	/* The peer's FIN may have come on another processor before the entry was there for the hook to find, and a reset. */
+	if (!is_still(small, sk, tcp)) {
+		if (!bpf_map_delete_elem(&handed_over, &key))
+			count_loss(ended_unseen);
+	} else if (BPF_CORE_READ(small, tw_substate) == TCP_TIME_WAIT) {
 		report_time_wait(key, &origin);
+	}
 }
 
 static __always_inline void on_state(struct sock *sk, int from, int to)

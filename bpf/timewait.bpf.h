@@ -44,6 +44,14 @@ static __always_inline bool is_small_socket_of(struct head *head, struct sock *s
 	return true;
 }
 
+/* Its memory may be another's by now: a small socket that ends leaves it at once. */
+static __always_inline bool is_still(struct inet_timewait_sock *small, struct sock *sk, struct tcp_sock *tcp)
+{
+	struct head head;
+
+	return !bpf_probe_read_kernel(&head, sizeof(head), small) && is_small_socket_of(&head, sk, tcp);
+}
+
 /* The small socket that has taken over from sk, or NULL. */
 static __always_inline struct inet_timewait_sock *small_socket_of(struct sock *sk, struct tcp_sock *tcp)
 {

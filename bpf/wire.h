@@ -175,6 +175,7 @@ struct wire_losses {
 	__u64 rescued;		/* no loss: a change of state that only the understudy saw */
 	__u64 counts_full;	/* a TIME_WAIT that could not be counted: its map was full */
 	__u64 handed_over_gone; /* a small socket vanished between two looks: TIME_WAIT or not, unknown */
+	__u64 ended_unseen;	/* a small socket was gone before it could be followed: the same */
 	__u64 owners_full;	/* of a census: the process behind a socket could not be noted */
 	__u64 groups_full;	/* of a census: a socket that was counted in no group */
 };
@@ -210,7 +211,7 @@ _Static_assert(sizeof(struct wire_origin) == 176, "wire_origin");
 _Static_assert(sizeof(struct wire_holder) == 48, "wire_holder");
 _Static_assert(sizeof(struct wire_census_group) == 48, "wire_census_group");
 _Static_assert(sizeof(struct wire_census_entry) == 96, "wire_census_entry");
-_Static_assert(sizeof(struct wire_losses) == 88, "wire_losses");
+_Static_assert(sizeof(struct wire_losses) == 96, "wire_losses");
 _Static_assert(sizeof(struct wire_settings) == 40, "wire_settings");
 _Static_assert(sizeof(struct wire_count_key) == 56, "wire_count_key");
 _Static_assert(sizeof(struct wire_count) == 24, "wire_count");

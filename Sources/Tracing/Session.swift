@@ -265,7 +265,7 @@ final class Session {
     note(upTo: losses.chain_too_long, .longChain)
     note(upTo: losses.targets_full, .followedProcesses)
     note(upTo: losses.counts_full, .counts)
-    note(upTo: unconfirmed(losses.handed_over_gone), .unconfirmed)
+    note(upTo: unconfirmed(losses.handed_over_gone) + losses.ended_unseen, .unconfirmed)
     // Read in this order, a rescue between the two makes the difference smaller, not a loss out of nothing.
     let missed = (try? object.missedRuns(of: HookPlan.state.program)) ?? 0
     let rescued = object.losses.rescued
