@@ -29,7 +29,7 @@ public struct Moment: Comparable, Sendable {
 }
 
 /// Long enough for a loaded machine: reached only by what fails.
-public let patience = 20.0
+public let patience = 60.0
 
 /// Looks again and again until it is so; false if that takes longer than patience.
 public func eventually(

@@ -25,7 +25,7 @@ public struct Workload: Decodable, Sendable {
 
   /// What it said, when it has ended.
   public init(of child: Child) throws {
-    guard try child.end() == .status(0), let line = child.output.lines.first else {
+    guard try child.end(by: .inSeconds(5 * patience)) == .status(0), let line = child.output.lines.first else {
       throw Failure("the workload failed; \(child.report())")
     }
     self = try JSONDecoder().decode(Workload.self, from: Data(line.utf8))
