@@ -9,11 +9,13 @@
 /* Only sockets whose birth was seen: an older one was accepted before anybody looked. */
 static __always_inline void on_accepted(struct sock *sk, __u8 source)
 {
+	struct task_struct *task = current_task();
 	struct memory *memory = recall(sk);
 
-	if (!memory || memory->role != WIRE_ROLE_SERVER || memory->opener_source)
+	if (!memory || memory->role != WIRE_ROLE_SERVER || memory->opener_source ||
+	    task_flags(task) & PF_KTHREAD)
 		return;
-	name_process(&memory->opener, current_task());
+	name_process(&memory->opener, task);
 	memory->opener_source = source;
 }
 
@@ -47,6 +49,7 @@ int BPF_KRETPROBE(handle_accept_return, struct sock *accepted)
 SEC("tp_btf/tcp_rcv_space_adjust")
 int BPF_PROG(handle_read, struct sock *sk)
 {
-	on_accepted(sk, WIRE_SOURCE_FIRST_READ);
+	if (sk->sk_lock.owned) /* or the kernel reads for itself, in softirq */
+		on_accepted(sk, WIRE_SOURCE_FIRST_READ);
 	return 0;
 }

@@ -16,6 +16,8 @@
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
 
+#define EEXIST 17
+
 #define PF_EXITING 0x00000004
 #define PF_KTHREAD 0x00200000
 #define SOCK_DEAD 0

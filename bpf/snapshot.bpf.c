@@ -108,6 +108,7 @@ int seed_from_table(struct bpf_iter__tcp *context)
 	struct memory *memory;
 	struct sock *sk;
 	__u64 key;
+	long error;
 
 	if (!common)
 		return 0;
@@ -143,7 +144,9 @@ int seed_from_table(struct bpf_iter__tcp *context)
 	origin.no_byte_counts = 1;
 	copy_addresses(&origin, sk);
 	key = (__u64)small;
-	bpf_map_update_elem(&handed_over, &key, &origin, BPF_NOEXIST);
+	error = bpf_map_update_elem(&handed_over, &key, &origin, BPF_NOEXIST);
+	if (error && error != -EEXIST)
+		count_loss(handed_over_full);
 	return 0;
 }
 
@@ -187,8 +190,11 @@ int mark_due(struct bpf_iter__bpf_map_elem *context)
 
 	if (!context->key || !origin)
 		return 0;
-	if ((origin->reported && !current_round.everything) ||
-	    now - origin->since_ns < current_round.min_age_ns)
+	if (origin->reported && !current_round.everything) {
+		origin->reported = WIRE_REPORTED_BEFORE; /* numbers come again */
+		return 0;
+	}
+	if (now - origin->since_ns < current_round.min_age_ns)
 		return 0;
 	origin->reported = current_round.number;
 	__atomic_fetch_add(&current_round.due, 1, __ATOMIC_RELAXED);

@@ -184,6 +184,9 @@ static __always_inline void on_closed_actively(struct sock *sk, struct tcp_sock 
 	if (!origin.since_ns)
 		origin.since_ns = origin.time_ns;
 	key = (__u64)small;
+	/* An entry of the small socket that had this memory before, and ended since the last look. */
+	if (bpf_map_lookup_elem(&handed_over, &key))
+		count_loss(handed_over_gone);
 	if (bpf_map_update_elem(&handed_over, &key, &origin, BPF_ANY)) {
 		count_loss(handed_over_full);
 		return;

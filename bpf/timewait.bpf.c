@@ -81,7 +81,7 @@ int settle_handed_over(struct bpf_iter__bpf_map_elem *context)
 	struct wire_origin *found = context->value, origin;
 	__u64 *address = context->key, key;
 	struct inet_timewait_sock *small;
-	bool same;
+	bool same, is_alive;
 
 	if (!address || !found)
 		return 0;
@@ -89,11 +89,13 @@ int settle_handed_over(struct bpf_iter__bpf_map_elem *context)
 	small = (struct inet_timewait_sock *)key;
 	__builtin_memcpy(&origin, found, sizeof(origin));
 	same = is_same_connection(&small->__tw_common, &origin);
+	/* Before the state: what is dead has the state in which it died. */
+	is_alive = BPF_CORE_READ(small, __tw_common.skc_refcnt.refs.counter);
 	if (same && BPF_CORE_READ(small, tw_substate) == TCP_TIME_WAIT) {
 		report_time_wait(key, &origin);
 		return 0;
 	}
-	if (!same || !BPF_CORE_READ(small, __tw_common.skc_refcnt.refs.counter)) {
+	if (!same || !is_alive) {
 		/*
 		 * Its memory is used again. With a hook, it was not in TIME_WAIT; yet a hook can be skipped, and
 		 * a short-lived TIME_WAIT then falls between two looks. No small socket times out within a second.

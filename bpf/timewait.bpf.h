@@ -64,8 +64,11 @@ static __always_inline struct inet_timewait_sock *small_socket_of(struct sock *s
 
 	bpf_probe_read_kernel(&node, sizeof(node), chains + slot);
 	for (int i = 0; i < MAX_CHAIN; i++) {
-		if (!node || node & 1) /* the chain's end is marked by the lowest bit */
+		/* A chain ends with its own number. Another one's: a socket on the way has gone there meanwhile. */
+		if (node == ((__u64)slot << 1 | 1))
 			return NULL;
+		if (!node || node & 1)
+			break;
 		small = (void *)(node - bpf_core_field_offset(small->skc_nulls_node));
 		if (bpf_probe_read_kernel(&head, sizeof(head), small))
 			break;

@@ -155,10 +155,13 @@ struct wire_count {
 	char comm[WIRE_COMM_LENGTH];
 };
 
+/* In place of the number of the round: an earlier one has reported it. */
+#define WIRE_REPORTED_BEFORE 255
+
 /* The rounds in which the frontend asks for what has waited too long. */
 struct wire_round {
 	__u64 min_age_ns; /* set by the frontend */
-	__u32 number;	  /* 1 to 255, then from 1 again; set by the frontend */
+	__u32 number;	  /* 1 to 254, then from 1 again; set by the frontend */
 	__u32 due;	  /* sockets that this round marked; counted by the kernel */
 	__u32 everything; /* sockets of earlier rounds as well; set by the frontend */
 	__u32 padding;

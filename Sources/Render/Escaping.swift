@@ -11,7 +11,7 @@ extension LineBuffer {
   }
 
   /// The same for a name that is text already.
-  mutating func append(escaping text: String) {
+  public mutating func append(escaping text: String) {
     for scalar in text.unicodeScalars { append(escaping: scalar) }
   }
 

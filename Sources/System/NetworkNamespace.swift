@@ -21,6 +21,11 @@ public struct NetworkNamespace: Hashable, Sendable {
   /// Source: include/uapi/linux/magic.h, NSFS_MAGIC.
   private static let nsfsMagic = 0x6e73_6673
 
+  /// Keeps the namespace as long as this process lives. The kernel gives the number of one that is gone to the next.
+  public func hold() throws(SystemError) {
+    guard open(path, O_RDONLY | O_CLOEXEC) >= 0 else { throw SystemError("open", path) }
+  }
+
   /// Every namespace that a process lives in or that a name is mounted for, each once.
   public static func all() -> [NetworkNamespace] {
     var found: [UInt32: NetworkNamespace] = [:]

@@ -9,10 +9,10 @@ public enum ReadinessProbe {
   }
 
   private static var kernel: Readiness.Finding {
-    let isNewEnough = Host.kernelVersion.map { $0 >= (5, 8) } ?? true
+    let isNewEnough = Host.kernelVersion.map { $0 >= (5, 9) } ?? true
     return .init(
       "kernel", isNewEnough ? .ok : .missing, Host.kernelRelease,
-      lost: isNewEnough ? nil : "Linux 5.8 or newer is needed")
+      lost: isNewEnough ? nil : "Linux 5.9 or newer is needed")
   }
 
   private static var types: Readiness.Finding {

@@ -50,9 +50,9 @@ final class Session {
   }
 
   static func requireKernel() throws(TracingError) {
-    if let (major, minor) = Host.kernelVersion, (major, minor) < (5, 8) {
+    if let (major, minor) = Host.kernelVersion, (major, minor) < (5, 9) {
       throw TracingError(
-        problem: "Linux \(Host.kernelRelease) is too old", mend: "version 5.8 or newer is needed")
+        problem: "Linux \(Host.kernelRelease) is too old", mend: "version 5.9 or newer is needed")
     }
   }
 
@@ -241,7 +241,7 @@ final class Session {
   private func markDue(everything: Bool, ofAnyAge: Bool) throws -> UInt32 {
     guard settings.states != [.timeWait] else { return 0 }
     object.withRound { round in
-      round.number = round.number % 255 + 1
+      round.number = round.number % UInt32(WIRE_REPORTED_BEFORE - 1) + 1
       round.due = 0
       round.everything = everything ? 1 : 0
       round.min_age_ns = ofAnyAge ? 0 : settings.minAgeNanoseconds

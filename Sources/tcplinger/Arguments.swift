@@ -36,6 +36,13 @@ struct DurationArgument: ExpressibleByArgument, Equatable, Sendable, CustomStrin
 }
 
 extension DurationArgument {
+  /// The parser takes a value that it cannot read, of an option that may go without one, for none.
+  static func check(_ option: String) throws {
+    for word in CommandLine.arguments.prefix(while: { $0 != "--" }) where word.hasPrefix("\(option)=") {
+      _ = try parse(String(word.dropFirst(option.count + 1)))
+    }
+  }
+
   static func parse(_ text: String) throws -> DurationArgument {
     guard let duration = DurationArgument(argument: text) else {
       throw ValidationError("'\(text)' is not a length of time such as 500ms, 30s or 5m")
@@ -80,10 +87,15 @@ struct NamespaceArgument: Equatable, Sendable {
   private static let firstInode: UInt32 = 0xf000_0000 - 16
 
   static func parse(_ text: String) throws -> NamespaceArgument {
-    if let number = UInt32(text), number >= firstInode { return NamespaceArgument(inode: number) }
+    if let number = UInt32(text), number >= firstInode {
+      try? NetworkNamespace.all().first { $0.inode == number }?.hold()
+      return NamespaceArgument(inode: number)
+    }
     let path = UInt32(text) == nil ? text : "/proc/\(text)/ns/net"
     do {
-      return NamespaceArgument(inode: try NetworkNamespace(path: path).inode)
+      let namespace = try NetworkNamespace(path: path)
+      try namespace.hold()
+      return NamespaceArgument(inode: namespace.inode)
     } catch {
       throw ValidationError("\(error); give a file such as /run/netns/NAME, a pid, or an inode number")
     }

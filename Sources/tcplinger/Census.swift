@@ -50,6 +50,7 @@ struct Census: ParsableCommand {
   var verbose = false
 
   func validate() throws {
+    try DurationArgument.check("--watch")
     if let watch, watch.nanoseconds < 1_000_000_000 {
       throw ValidationError("to count more often than every 1s would be a load of its own")
     }

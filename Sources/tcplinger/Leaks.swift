@@ -42,6 +42,7 @@ struct Leaks: ParsableCommand {
   var exitCode = false
 
   func validate() throws {
+    try DurationArgument.check("--watch")
     try watch?.checkInterval()
   }
 

@@ -1,4 +1,5 @@
 import Glibc
+import Render
 import System
 
 /// Why an output takes no more.
@@ -76,9 +77,24 @@ struct Output: ~Copyable {
   }
 }
 
+enum StandardStreams {
+  /// A standard stream that is closed would be the next file that is opened. What stands in for it cannot be
+  /// written to, so that output is missed, and said to be.
+  static func fill() {
+    for descriptor: Int32 in 0...2 where fcntl(descriptor, F_GETFD) < 0 { _ = open("/dev/null", O_RDONLY) }
+  }
+}
+
 enum StandardError {
-  /// A line under the tool's name. What cannot be written there cannot be told anywhere.
-  static func print(_ line: String) { write(Array("tcplinger: \(line)\n".utf8)) }
+  /// A line under the tool's name; words of users and files may be in it. What cannot be written there cannot be
+  /// told anywhere.
+  static func print(_ line: String) {
+    var escaped = LineBuffer()
+    escaped.append("tcplinger: ")
+    escaped.append(escaping: line)
+    escaped.append("\n")
+    write(escaped.bytes)
+  }
 
   /// In a container, as a rule: what its pids are, and what cannot be seen from there.
   static func notePidNamespace() {

@@ -25,7 +25,12 @@ enum Main {
   static func main() {
     // A closed pipe is an error of write(), not a death.
     signal(SIGPIPE, SIG_IGN)
+    StandardStreams.fill()
     do {
+      // Swift reads the arguments from there: without them, any command would be a trace of everything.
+      guard !CommandLine.arguments.isEmpty else {
+        throw Failure(status: Failure.machine, line: "cannot read /proc/self/cmdline; mount /proc")
+      }
       var command = try Tcplinger.parseAsRoot()
       try command.run()
     } catch {
