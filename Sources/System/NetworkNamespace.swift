@@ -1,5 +1,6 @@
 import CSystem
 import Glibc
+import Synchronization
 
 /// A network namespace and a file that stands for it.
 public struct NetworkNamespace: Hashable, Sendable {
@@ -21,10 +22,15 @@ public struct NetworkNamespace: Hashable, Sendable {
   /// Source: include/uapi/linux/magic.h, NSFS_MAGIC.
   private static let nsfsMagic = 0x6e73_6673
 
-  /// Keeps the namespace as long as this process lives. The kernel gives the number of one that is gone to the next.
+  /// Keeps the namespace as long as this process lives, whatever becomes of its file. The kernel gives the number
+  /// of one that is gone to the next.
   public func hold() throws(SystemError) {
-    guard open(path, O_RDONLY | O_CLOEXEC) >= 0 else { throw SystemError("open", path) }
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw SystemError("open", path) }
+    Self.held.withLock { $0.append("/proc/self/fd/\(descriptor)") }
   }
+
+  private static let held = Mutex<[String]>([])
 
   /// Every namespace that a process lives in or that a name is mounted for, each once.
   public static func all() -> [NetworkNamespace] {
@@ -33,7 +39,7 @@ public struct NetworkNamespace: Hashable, Sendable {
       ["/proc/self/ns/net"]
       + names(in: "/proc").filter { $0.utf8.allSatisfy { 48...57 ~= $0 } }.map { "/proc/\($0)/ns/net" }
       + nameFolders.flatMap { folder in names(in: folder).map { "\(folder)/\($0)" } }
-    for path in candidates {
+    for path in candidates + held.withLock({ $0 }) {
       // A process may have ended, a name may be no namespace: neither is a fault.
       guard let namespace = try? NetworkNamespace(path: path), found[namespace.inode] == nil else { continue }
       found[namespace.inode] = namespace
