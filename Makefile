@@ -39,7 +39,8 @@ run: build ## Traces until Ctrl-C: make run ARGS='--json --peer-port 443'
 	@$(as_root) $(bin)/tcplinger $(ARGS)
 
 test: set-up-test build ## Every test; those of the kernel need root
-	@scripts/test
+	@swift test --no-parallel 2>&1 | tee .build/test.log || { \
+		echo "What failed, of all that is in .build/test.log:"; grep '^✘' .build/test.log; exit 1; }
 
 test-kernels: set-up-kernels build ## The kernel tests on other kernels, in virtual machines
 	@swift build --build-tests
