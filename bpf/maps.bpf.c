@@ -9,6 +9,7 @@ struct socket_storage_map socket_storage SEC(".maps");
 struct socket_hash_map socket_hash SEC(".maps");
 struct waiting_map waiting SEC(".maps");
 struct handed_over_map handed_over SEC(".maps");
+struct departures_map departures SEC(".maps");
 struct counts_map counts SEC(".maps");
 struct events_map events SEC(".maps");
 struct target_pids_map target_pids SEC(".maps");

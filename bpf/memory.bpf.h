@@ -23,7 +23,8 @@ struct memory {
 	__u8 waiting; /* WIRE_CLOSE_WAIT or WIRE_FIN_WAIT2 while the socket is in that state; 0 in any other */
 	__u8 listed;  /* it has been put into the map `waiting` */
 	__u8 approximate_since;
-	__u8 closed; /* its end has been told */
+	__u8 closed;	 /* its end has been told */
+	__u32 departure; /* one more than its place among the departures; 0: none */
 };
 
 /*
@@ -73,6 +74,26 @@ struct handed_over_map {
 	__type(value, struct wire_origin);
 };
 
+/*
+ * The connections that sent the first FIN last, a ring for each processor. A kernel may run no program while it is in
+ * the name of some process that it protects, whatever it does for others meanwhile: then a connection has ended, its
+ * memory is gone with it, and this is what is left. Written at the first FIN; done with when the end is seen, or at the
+ * next look. The frontend sets the size.
+ */
+struct departure {
+	struct wire_origin origin;
+	__u64 net; /* these find its small socket */
+	__u32 hash;
+	__u32 is_pending;
+};
+
+struct departures_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct departure);
+};
+
 /* struct wire_origin records. 4 MiB: 24,000 of them, a second at 24,000 connections a second. */
 struct events_map {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -102,6 +123,7 @@ extern struct socket_storage_map socket_storage SEC(".maps");
 extern struct socket_hash_map socket_hash SEC(".maps");
 extern struct waiting_map waiting SEC(".maps");
 extern struct handed_over_map handed_over SEC(".maps");
+extern struct departures_map departures SEC(".maps");
 extern struct counts_map counts SEC(".maps");
 extern struct events_map events SEC(".maps");
 extern struct target_pids_map target_pids SEC(".maps");

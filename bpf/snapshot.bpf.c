@@ -152,6 +152,10 @@ int seed_from_table(struct bpf_iter__tcp *context)
 
 static __always_inline void list_if_due(struct sock *sk, struct memory *memory)
 {
+	/* It entered CLOSE_WAIT while no program ran: as old as the peer's last packet. */
+	if (!memory->waiting_since_ns && settings.want_close_wait &&
+	    BPF_CORE_READ(sk, sk_state) == TCP_CLOSE_WAIT)
+		seed_waiting(sk, memory);
 	if (memory->waiting && !memory->listed &&
 	    bpf_ktime_get_boot_ns() - memory->waiting_since_ns >= current_round.min_age_ns)
 		list(sk, memory);

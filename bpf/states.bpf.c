@@ -6,6 +6,27 @@
  */
 #include "timewait.bpf.h"
 
+#define MAX_PROCESSORS 1024
+
+/* A call of a program. */
+struct call {
+	__u64 socket;
+	int from;
+	int to;
+};
+
+/* What each processor keeps for itself, a cache line each. */
+static struct processor {
+	struct call of_process;
+	struct call of_softirq;
+	__u32 departures; /* how many it has noted */
+} __attribute__((aligned(64))) processors[MAX_PROCESSORS];
+
+static __always_inline struct processor *processor_here(void)
+{
+	return &processors[bpf_get_smp_processor_id() & (MAX_PROCESSORS - 1)];
+}
+
 /*
  * Does the current process act on this socket? It holds the socket's lock then; a softirq never does.
  * A kernel thread that does (delayed fput, garbage collection of unix sockets) acts for somebody else.
@@ -64,7 +85,44 @@ static __always_inline bool is_tracer(void)
 	return bpf_get_current_pid_tgid() >> 32 == tracer;
 }
 
-static __always_inline void on_first_fin(struct sock *sk)
+/* Notes the connection among the departures of this processor. */
+static __always_inline void depart(struct sock *sk, struct tcp_sock *tcp, struct memory *memory)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct processor *here = &processors[cpu & (MAX_PROCESSORS - 1)];
+	__u32 place = cpu * settings.departures + (here->departures++ & (settings.departures - 1));
+	struct departure *departure = bpf_map_lookup_elem(&departures, &place);
+
+	if (!departure)
+		return;
+	departure->is_pending = 0;
+	barrier();
+	__builtin_memset(&departure->origin, 0, sizeof(departure->origin));
+	describe(&departure->origin, sk, tcp, memory, memory->fin_sent_ns);
+	departure->net = (__u64)sk->__sk_common.skc_net.net;
+	departure->hash = sk->__sk_common.skc_hash;
+	barrier();
+	departure->is_pending = 1;
+	memory->departure = place + 1;
+	if (!current_round.departed)
+		current_round.departed = 1;
+}
+
+/* Its end is seen: nobody has to look for it. */
+static __always_inline void arrive(struct sock *sk, struct memory *memory)
+{
+	__u32 place = memory->departure - 1;
+	struct departure *departure;
+
+	if (!settings.departures || !memory->departure)
+		return;
+	departure = bpf_map_lookup_elem(&departures, &place);
+	if (departure && departure->origin.socket == (__u64)sk &&
+	    departure->origin.since_ns == memory->fin_sent_ns)
+		departure->is_pending = 0;
+}
+
+static __always_inline void on_first_fin(struct sock *sk, struct tcp_sock *tcp)
 {
 	struct task_struct *task = current_task();
 	struct memory *memory = remember(sk);
@@ -80,6 +138,8 @@ static __always_inline void on_first_fin(struct sock *sk)
 		memory->closer_source = WIRE_SOURCE_CLOSE;
 		memory->cause = cause_of(sk, task);
 	}
+	if (settings.departures)
+		depart(sk, tcp, memory);
 }
 
 /* From now on it waits, until somebody does something. Most do at once: no more than the time is noted. */
@@ -153,24 +213,26 @@ static __always_inline void on_closed_actively(struct sock *sk, struct tcp_sock 
 	struct wire_origin origin = {}, *entry;
 	struct inet_timewait_sock *small;
 	struct memory *memory = recall(sk);
-	__u64 key;
+	struct net *net;
 
 	if (memory) {
 		if (memory->closed)
 			return;
 		memory->closed = 1;
 		memory->waiting = 0;
+		arrive(sk, memory);
 		entry = memory->listed ? entry_of(sk) : NULL;
 		if (entry) {
 			origin.reported = entry->reported;
 			unlist(sk);
 		}
 	}
-	small = small_socket_of(sk, tcp);
-	if (!small)
-		return;
 	describe(&origin, sk, tcp, memory, bpf_ktime_get_boot_ns());
 	origin.entered_from = from;
+	net = sk->__sk_common.skc_net.net;
+	small = small_socket_of(net, sk->__sk_common.skc_hash, &origin);
+	if (!small)
+		return;
 	if (BPF_CORE_READ(small, tw_substate) == TCP_TIME_WAIT) {
 		if (!settings.want_time_wait || !is_target_process(&origin))
 			return;
@@ -179,25 +241,8 @@ static __always_inline void on_closed_actively(struct sock *sk, struct tcp_sock 
 		send(&origin);
 		return;
 	}
-	origin.kind = WIRE_FIN_WAIT2;
 	copy_byte_counts(&origin, tcp, false);
-	if (!origin.since_ns)
-		origin.since_ns = origin.time_ns;
-	key = (__u64)small;
-	/* An entry of the small socket that had this memory before, and ended since the last look. */
-	if (bpf_map_lookup_elem(&handed_over, &key))
-		count_loss(handed_over_gone);
-	if (bpf_map_update_elem(&handed_over, &key, &origin, BPF_ANY)) {
-		count_loss(handed_over_full);
-		return;
-	}
-	/* The peer's FIN may have come on another processor before the entry was there for the hook to find, and a reset. */
-	if (!is_still(small, sk, tcp)) {
-		if (!bpf_map_delete_elem(&handed_over, &key))
-			count_loss(ended_unseen);
-	} else if (BPF_CORE_READ(small, tw_substate) == TCP_TIME_WAIT) {
-		report_time_wait(key, &origin);
-	}
+	hand_over(small, net, &origin);
 }
 
 static __always_inline void on_state(struct sock *sk, int from, int to)
@@ -209,8 +254,12 @@ static __always_inline void on_state(struct sock *sk, int from, int to)
 		return;
 	/* Half of all changes are nothing to remember: they end here. */
 	if (from != TCP_CLOSE_WAIT && (to == TCP_SYN_RECV || to == TCP_LISTEN || to == TCP_LAST_ACK ||
-				       to == TCP_CLOSING || (to == TCP_ESTABLISHED && from != TCP_SYN_RECV)))
+				       to == TCP_CLOSING || (to == TCP_ESTABLISHED && from != TCP_SYN_RECV))) {
+		/* A new socket: what is remembered at its address is of one whose end was not seen. */
+		if (from == TCP_LISTEN && to == TCP_SYN_RECV)
+			forget(sk);
 		return;
+	}
 	tcp = (struct tcp_sock *)bpf_skc_to_tcp_sock(sk);
 	if (!tcp || !is_wanted(sk, tcp)) {
 		/* Before its local port was chosen it may have been wanted. */
@@ -228,7 +277,7 @@ static __always_inline void on_state(struct sock *sk, int from, int to)
 		on_handshake(sk);
 		break;
 	case TCP_FIN_WAIT1:
-		on_first_fin(sk);
+		on_first_fin(sk, tcp);
 		break;
 	case TCP_FIN_WAIT2:
 		/* A closed socket as a rule is handed over to a small one in the same breath. */
@@ -253,28 +302,10 @@ static __always_inline void on_state(struct sock *sk, int from, int to)
  * behind it on the same hook, and plays when the first has missed its call. Each processor has a note of the call
  * that the process on it is at, and one for the softirq within it: the socket's lock tells which is which.
  */
-#define MAX_PROCESSORS 1024
-
-struct call {
-	__u64 socket;
-	int from;
-	int to;
-};
-
-static struct calls {
-	struct call of_process;
-	struct call of_softirq;
-} __attribute__((aligned(64))) calls[MAX_PROCESSORS]; /* a cache line each */
-
-static __always_inline struct calls *calls_here(void)
-{
-	return &calls[bpf_get_smp_processor_id() & (MAX_PROCESSORS - 1)];
-}
-
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(handle_state, struct sock *sk, int from, int to)
 {
-	struct calls *here = calls_here();
+	struct processor *here = processor_here();
 
 	if (settings.has_understudy) {
 		struct call *call = sk->sk_lock.owned ? &here->of_process : &here->of_softirq;
@@ -298,7 +329,7 @@ int BPF_PROG(handle_state, struct sock *sk, int from, int to)
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(handle_missed_state, struct sock *sk, int from, int to)
 {
-	struct calls *here = calls_here();
+	struct processor *here = processor_here();
 	struct call *call = sk->sk_lock.owned ? &here->of_process : &here->of_softirq;
 
 	if (call->socket == (__u64)sk && call->from == from && call->to == to) {

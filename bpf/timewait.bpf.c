@@ -4,28 +4,15 @@
  * once; not hooked, the frontend runs settle_handed_over several times a second.
  */
 #define SOCKETS_ARE_ADDRESSES
-#include "origin.bpf.h"
+#include "timewait.bpf.h"
 
 /* Is the memory at this address still the small socket of this connection, alive or just dead? */
-static __always_inline bool is_same_connection(struct sock_common *small, struct wire_origin *origin)
+static __always_inline bool is_same_connection(struct inet_timewait_sock *small, struct wire_origin *origin)
 {
-	__u32 peer, local;
+	struct head head;
 
-	if (BPF_CORE_READ(small, skc_state) != TCP_TIME_WAIT ||
-	    bpf_ntohs(BPF_CORE_READ(small, skc_dport)) != origin->peer_port ||
-	    bpf_ntohs(BPF_CORE_READ((struct inet_timewait_sock *)small, tw_sport)) != origin->local_port ||
-	    netns_of((struct sock *)small) != origin->netns)
-		return false;
-	if (origin->family == 6) {
-		struct wire_origin now = {};
-
-		copy_addresses(&now, (struct sock *)small);
-		return !__builtin_memcmp(now.peer_address, origin->peer_address, 16) &&
-		       !__builtin_memcmp(now.local_address, origin->local_address, 16);
-	}
-	peer = BPF_CORE_READ(small, skc_daddr);
-	local = BPF_CORE_READ(small, skc_rcv_saddr);
-	return peer == *(__u32 *)origin->peer_address && local == *(__u32 *)origin->local_address;
+	return !bpf_probe_read_kernel(&head, sizeof(head), small) && is_small_socket_of(&head, origin) &&
+	       netns_of((struct sock *)small) == origin->netns;
 }
 
 static __always_inline void on_small_socket(struct inet_timewait_sock *small)
@@ -37,7 +24,7 @@ static __always_inline void on_small_socket(struct inet_timewait_sock *small)
 		return;
 	found = bpf_map_lookup_elem(&handed_over, &key);
 	/* A small socket that was reset leaves its entry until the next look, and its memory to the next one. */
-	if (!found || !is_same_connection(&small->__tw_common, found))
+	if (!found || !is_same_connection(small, found))
 		return;
 	__builtin_memcpy(&origin, found, sizeof(origin));
 	report_time_wait(key, &origin);
@@ -88,7 +75,7 @@ int settle_handed_over(struct bpf_iter__bpf_map_elem *context)
 	key = *address;
 	small = (struct inet_timewait_sock *)key;
 	__builtin_memcpy(&origin, found, sizeof(origin));
-	same = is_same_connection(&small->__tw_common, &origin);
+	same = is_same_connection(small, &origin);
 	/* Before the state: what is dead has the state in which it died. */
 	is_alive = BPF_CORE_READ(small, __tw_common.skc_refcnt.refs.counter);
 	if (same && BPF_CORE_READ(small, tw_substate) == TCP_TIME_WAIT) {
@@ -111,6 +98,62 @@ int settle_handed_over(struct bpf_iter__bpf_map_elem *context)
 		return 0;
 	if (!bpf_seq_write(context->meta->seq, &origin, sizeof(origin)))
 		found->reported = 1;
+	return 0;
+}
+
+/* The socket is on its way from the first FIN to its end, as far as anybody has seen. */
+static __always_inline bool is_on_its_way(struct departure *departure)
+{
+	struct sock *sk = (struct sock *)departure->origin.socket;
+	__u8 state = BPF_CORE_READ(sk, sk_state);
+
+	return (state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 || state == TCP_CLOSING) &&
+	       BPF_CORE_READ(sk, __sk_common.skc_hash) == departure->hash &&
+	       (__u64)BPF_CORE_READ(sk, __sk_common.skc_net.net) == departure->net;
+}
+
+/*
+ * Follows the connections whose end no program has seen: the hook runs before the state changes, so what is pending
+ * here and in no state before its end is past it. What it had sent and received is gone with the full socket.
+ */
+SEC("iter/bpf_map_elem")
+int settle_departed(struct bpf_iter__bpf_map_elem *context)
+{
+	struct departure *found = context->value;
+	struct wire_origin origin, *entry;
+	struct inet_timewait_sock *small;
+	struct net *net;
+	__u32 hash;
+
+	if (!context->key || !found || !found->is_pending)
+		return 0;
+	if (is_on_its_way(found)) {
+		current_round.departing++;
+		return 0;
+	}
+	__builtin_memcpy(&origin, &found->origin, sizeof(origin));
+	net = (struct net *)found->net;
+	hash = found->hash;
+	barrier();
+	if (!found->is_pending || found->origin.since_ns != origin.since_ns)
+		return 0; /* seen after all, or another one's place by now */
+	found->is_pending = 0;
+	entry = bpf_map_lookup_elem(&waiting, &origin.socket);
+	if (entry && entry->since_ns == origin.since_ns) {
+		origin.reported = entry->reported;
+		bpf_map_delete_elem(&waiting, &origin.socket);
+	}
+	origin.no_byte_counts = 1;
+	origin.time_ns = bpf_ktime_get_boot_ns();
+	small = small_socket_of(net, hash, &origin);
+	if (!small) {
+		count_loss(ended_unseen);
+		return 0;
+	}
+	/* In TIME_WAIT it does not tell how it came there. */
+	if (BPF_CORE_READ(small, tw_substate) == TCP_FIN_WAIT2)
+		origin.entered_from = TCP_FIN_WAIT2;
+	hand_over(small, net, &origin);
 	return 0;
 }
 

@@ -22,41 +22,41 @@ struct head {
 
 #define HEAD(head, type, field) (*(type *)((char *)(head) + bpf_core_field_offset(struct sock_common, field)))
 
-static __always_inline bool is_small_socket_of(struct head *head, struct sock *sk, struct tcp_sock *tcp)
+/* Is this the small socket of that connection, but for the network namespace? */
+static __always_inline bool is_small_socket_of(struct head *head, const struct wire_origin *origin)
 {
-	struct sock_common *full = &sk->__sk_common;
+	const __u32 *local = (const __u32 *)origin->local_address, *peer = (const __u32 *)origin->peer_address;
 
-	if (HEAD(head, unsigned int, skc_hash) != full->skc_hash ||
-	    HEAD(head, __u8, skc_state) != TCP_TIME_WAIT || HEAD(head, __be16, skc_dport) != full->skc_dport ||
-	    HEAD(head, __u16, skc_num) != local_port_of(tcp) ||
-	    HEAD(head, __be32, skc_daddr) != full->skc_daddr ||
-	    HEAD(head, __be32, skc_rcv_saddr) != full->skc_rcv_saddr ||
-	    HEAD(head, struct net *, skc_net.net) != full->skc_net.net)
+	if (HEAD(head, __u8, skc_state) != TCP_TIME_WAIT ||
+	    bpf_ntohs(HEAD(head, __be16, skc_dport)) != origin->peer_port ||
+	    HEAD(head, __u16, skc_num) != origin->local_port)
 		return false;
-	if (full->skc_family == AF_INET6) {
-		__u32 *peer = &HEAD(head, __u32, skc_v6_daddr), *local = &HEAD(head, __u32, skc_v6_rcv_saddr);
-
-		for (int i = 0; i < 4; i++)
-			if (peer[i] != full->skc_v6_daddr.in6_u.u6_addr32[i] ||
-			    local[i] != full->skc_v6_rcv_saddr.in6_u.u6_addr32[i])
-				return false;
-	}
+	if (origin->family == 4)
+		return HEAD(head, __be32, skc_daddr) == peer[0] &&
+		       HEAD(head, __be32, skc_rcv_saddr) == local[0];
+	for (int i = 0; i < 4; i++)
+		if ((&HEAD(head, __u32, skc_v6_daddr))[i] != peer[i] ||
+		    (&HEAD(head, __u32, skc_v6_rcv_saddr))[i] != local[i])
+			return false;
 	return true;
 }
 
 /* Its memory may be another's by now: a small socket that ends leaves it at once. */
-static __always_inline bool is_still(struct inet_timewait_sock *small, struct sock *sk, struct tcp_sock *tcp)
+static __always_inline bool is_still(struct inet_timewait_sock *small, struct net *net,
+				     const struct wire_origin *origin)
 {
 	struct head head;
 
-	return !bpf_probe_read_kernel(&head, sizeof(head), small) && is_small_socket_of(&head, sk, tcp);
+	return !bpf_probe_read_kernel(&head, sizeof(head), small) && is_small_socket_of(&head, origin) &&
+	       HEAD(&head, struct net *, skc_net.net) == net;
 }
 
-/* The small socket that has taken over from sk, or NULL. */
-static __always_inline struct inet_timewait_sock *small_socket_of(struct sock *sk, struct tcp_sock *tcp)
+/* The small socket that has taken over from a full one with this hash, or NULL. */
+static __always_inline struct inet_timewait_sock *small_socket_of(struct net *net, __u32 hash,
+								  const struct wire_origin *origin)
 {
-	struct inet_hashinfo *table = tcp_hashinfo_of(sk->__sk_common.skc_net.net);
-	__u32 slot = sk->__sk_common.skc_hash & BPF_CORE_READ(table, ehash_mask);
+	struct inet_hashinfo *table = tcp_hashinfo_of(net);
+	__u32 slot = hash & BPF_CORE_READ(table, ehash_mask);
 	void **chains = BPF_CORE_READ(table, ehash);
 	struct sock_common *small;
 	struct head head;
@@ -72,12 +72,38 @@ static __always_inline struct inet_timewait_sock *small_socket_of(struct sock *s
 		small = (void *)(node - bpf_core_field_offset(small->skc_nulls_node));
 		if (bpf_probe_read_kernel(&head, sizeof(head), small))
 			break;
-		if (is_small_socket_of(&head, sk, tcp))
+		if (HEAD(&head, unsigned int, skc_hash) == hash &&
+		    HEAD(&head, struct net *, skc_net.net) == net && is_small_socket_of(&head, origin))
 			return (void *)small;
 		node = HEAD(&head, __u64, skc_nulls_node.next);
 	}
 	count_loss(chain_too_long);
 	return NULL;
+}
+
+/* The small socket is in FIN_WAIT2: it is looked at again when the peer's FIN comes. */
+static __always_inline void hand_over(struct inet_timewait_sock *small, struct net *net,
+				      struct wire_origin *origin)
+{
+	__u64 key = (__u64)small;
+
+	origin->kind = WIRE_FIN_WAIT2;
+	if (!origin->since_ns)
+		origin->since_ns = origin->time_ns;
+	/* An entry of the small socket that had this memory before, and ended since the last look. */
+	if (bpf_map_lookup_elem(&handed_over, &key))
+		count_loss(handed_over_gone);
+	if (bpf_map_update_elem(&handed_over, &key, origin, BPF_ANY)) {
+		count_loss(handed_over_full);
+		return;
+	}
+	/* The peer's FIN may have come on another processor before the entry was there for the hook to find, and a reset. */
+	if (!is_still(small, net, origin)) {
+		if (!bpf_map_delete_elem(&handed_over, &key))
+			count_loss(ended_unseen);
+	} else if (BPF_CORE_READ(small, tw_substate) == TCP_TIME_WAIT) {
+		report_time_wait(key, origin);
+	}
 }
 
 #endif

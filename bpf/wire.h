@@ -164,6 +164,8 @@ struct wire_round {
 	__u32 number;	  /* 1 to 254, then from 1 again; set by the frontend */
 	__u32 due;	  /* sockets that this round marked; counted by the kernel */
 	__u32 everything; /* sockets of earlier rounds as well; set by the frontend */
+	__u32 departed;	  /* a FIN was sent since the frontend cleared this; set by the kernel */
+	__u32 departing;  /* connections whose FIN is sent and whose end is to come; counted by the kernel */
 	__u32 padding;
 };
 
@@ -178,9 +180,9 @@ struct wire_losses {
 	__u64 rescued;		/* no loss: a change of state that only the understudy saw */
 	__u64 counts_full;	/* a TIME_WAIT that could not be counted: its map was full */
 	__u64 handed_over_gone; /* a small socket vanished between two looks: TIME_WAIT or not, unknown */
-	__u64 ended_unseen;	/* a small socket was gone before it could be followed: the same */
-	__u64 owners_full;	/* of a census: the process behind a socket could not be noted */
-	__u64 groups_full;	/* of a census: a socket that was counted in no group */
+	__u64 ended_unseen; /* a connection that had sent the first FIN ended, and left no small socket: the same */
+	__u64 owners_full; /* of a census: the process behind a socket could not be noted */
+	__u64 groups_full; /* of a census: a socket that was counted in no group */
 };
 
 /* Set once, before the programs are loaded. */
@@ -207,6 +209,8 @@ struct wire_settings {
 	__u32 census_states; /* 1 << TCP_…: those that are counted */
 	__u8 counts_only;    /* TIME_WAITs are counted by process and peer, and none is sent */
 	__u8 padding[3];
+	__u32 departures; /* so many are kept for each processor: a power of two, or none */
+	__u8 padding2[4];
 };
 
 _Static_assert(sizeof(struct wire_process) == 32, "wire_process");
@@ -215,7 +219,7 @@ _Static_assert(sizeof(struct wire_holder) == 48, "wire_holder");
 _Static_assert(sizeof(struct wire_census_group) == 48, "wire_census_group");
 _Static_assert(sizeof(struct wire_census_entry) == 96, "wire_census_entry");
 _Static_assert(sizeof(struct wire_losses) == 96, "wire_losses");
-_Static_assert(sizeof(struct wire_settings) == 40, "wire_settings");
+_Static_assert(sizeof(struct wire_settings) == 48, "wire_settings");
 _Static_assert(sizeof(struct wire_count_key) == 56, "wire_count_key");
 _Static_assert(sizeof(struct wire_count) == 24, "wire_count");
 

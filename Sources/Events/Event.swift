@@ -51,7 +51,7 @@ public struct Origin: Sendable {
   public var state: State
 
   public enum State: Sendable {
-    case timeWait(cause: Cause, enteredFrom: TCPState)
+    case timeWait(cause: Cause, enteredFrom: TCPState?)
     case finWait2(cause: Cause, age: Age)
     case closeWait(CloseWait)
     case closeWaitEnd(cause: Cause, held: Age)
@@ -182,7 +182,7 @@ public struct Loss: Sendable, Equatable {
     case followedProcesses = "followed_processes"
     /// The map of small sockets in FIN_WAIT2 was full.
     case handedOverMap = "handed_over_map"
-    /// A small socket in FIN_WAIT2 vanished between two looks: whether it reached TIME_WAIT is unknown.
+    /// A connection that had sent the first FIN vanished between two looks: whether it reached TIME_WAIT is unknown.
     case unconfirmed
     /// The kernel skipped a program because it interrupted the same program on the same processor.
     case skippedRun = "skipped_run"

@@ -20,7 +20,7 @@ public struct Ledger {
     switch record.kind {
     case .timeWait:
       var origin = Origin(record, clock: clock)
-      origin.state = .timeWait(cause: record.cause, enteredFrom: record.enteredFrom ?? .finWait2)
+      origin.state = .timeWait(cause: record.cause, enteredFrom: record.enteredFrom)
       tell(origin, emit)
     case .finWait2:
       var origin = Origin(record, clock: clock)

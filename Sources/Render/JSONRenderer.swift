@@ -93,7 +93,7 @@ public struct JSONRenderer {
     switch state {
     case .timeWait(let cause, let enteredFrom):
       line.field("cause", cause.rawValue)
-      line.field("entered_from", enteredFrom.name)
+      line.field("entered_from", enteredFrom?.name)
     case .finWait2(let cause, let age):
       line.field("cause", cause.rawValue)
       line.field("age_ms", age)
@@ -166,9 +166,9 @@ extension LineBuffer {
     append("\":")
   }
 
-  mutating func field(_ name: String, _ value: String) {
+  mutating func field(_ name: String, _ value: String?) {
     key(name)
-    append(json: value)
+    if let value { append(json: value) } else { append("null") }
   }
 
   mutating func field(_ name: String, _ value: some BinaryInteger) {

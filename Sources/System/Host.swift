@@ -18,6 +18,9 @@ public enum Host {
     return (major, minor)
   }
 
+  /// Those that are switched on.
+  public static var processors: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+
   public static var pageSize: Int { sysconf(Int32(_SC_PAGESIZE)) }
 
   public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }

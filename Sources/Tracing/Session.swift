@@ -76,6 +76,7 @@ final class Session {
       wire.sockets_in_storage = plan.usesSocketStorage ? 1 : 0
       wire.small_sockets_hooked = plan.smallSocket == nil ? 0 : 1
       wire.has_understudy = plan.needsUnderstudy ? 1 : 0
+      wire.departures = settings.departuresPerProcessor
     }
     object.writePorts(local: settings.localPorts?.bitmap, peer: settings.peerPorts?.bitmap)
     let chosen =
@@ -95,6 +96,9 @@ final class Session {
       try object.resize(
         map: map, maxEntries: plan.mapsGrow ? 262_144 : 32_768, preallocated: !plan.mapsGrow)
     }
+    try object.resize(
+      map: "departures", maxEntries: max(1, settings.departuresPerProcessor * UInt32(Host.processors)),
+      preallocated: true)
     if settings.countsOnly {
       try object.resize(map: "counts", maxEntries: plan.mapsGrow ? 65_536 : 8_192, preallocated: !plan.mapsGrow)
       // Nothing goes through the ring: the smallest there is.
@@ -158,6 +162,7 @@ final class Session {
       // When something is due, this walks every open file of the host: it takes a twentieth of a core at the most.
       nextWalk = now + min(20 * (Host.threadCPUNanoseconds - cpuTime), Self.longestPause)
     }
+    try settleDeparted()
     try settleHandedOver { enter($0) }
     try ring.consume { enter(decode($0)) }
     noteLosses()
@@ -218,6 +223,17 @@ final class Session {
         guard let origin = decode(record) else { return }
         body(origin, holders.holders(of: origin.socket))
       }
+    }
+  }
+
+  /// Connections whose end no program has seen are followed to their small sockets.
+  private func settleDeparted() throws {
+    let isIdle = object.withRound { round in
+      defer { (round.departed, round.departing) = (0, 0) }
+      return round.departed == 0 && round.departing == 0
+    }
+    if !isIdle {
+      try object.iterate("settle_departed", over: "departures", recordSize: KernelOrigin.size) { _ in }
     }
   }
 

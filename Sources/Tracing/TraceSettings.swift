@@ -1,6 +1,7 @@
 import BPF
 import CWire
 import Events
+import System
 
 /// What to trace. Ports, family, namespace, states and age act in the kernel, as do the pids of what this end has
 /// closed; names, roles and the holders of a CLOSE_WAIT are left to the ledger.
@@ -27,6 +28,14 @@ public struct TraceSettings: Sendable {
 
   /// How often to look for what has waited too long, and for small sockets whose fate no hook tells.
   var roundNanoseconds: UInt64 { min(250_000_000, max(100_000_000, minAgeNanoseconds / 4)) }
+
+  /// How many connections that sent the first FIN are kept, until their end is seen or looked for: a second's worth
+  /// at 16,000 a second and processor, and no more than 6 MiB on any machine.
+  var departuresPerProcessor: UInt32 {
+    guard states != [.closeWait] else { return 0 }
+    let share = max(256, 32_768 / UInt32(Host.processors))
+    return 1 << (31 - share.leadingZeroBitCount)
+  }
 
   func write(to wire: inout wire_settings) {
     wire.min_age_ns = minAgeNanoseconds

@@ -1,3 +1,4 @@
+import Glibc
 import Stage
 import Testing
 
@@ -30,6 +31,31 @@ extension KernelTests {
       #expect(toldTwice(events) == 0)
       #expect(summary.account(of: closer)?.timeWait == connections)
       #expect(summary.lost == 0)
+    }
+
+    /// Then much of the kernel's work is done in the name of whoever is interrupted for it, and if that is a process
+    /// that the kernel protects from tracing, no program runs.
+    @Test("Of bursts nothing is lost while others want the processors as well")
+    func crowded() throws {
+      let (bursts, connections) = (4, 10_000)
+      let home = try Player("home")
+      try home.enterNewNetworkNamespace()
+      try home.setSysctl("net/ipv4/tcp_max_tw_buckets", bursts * connections * 2)
+      let others = try (0..<3).map { _ in try Child("/bin/sh", ["-c", "while :; do :; done"]) }
+      defer { for other in others { other.send(SIGKILL) } }
+      let tracer = try Tracer("--min-age", "60s", "--netns", "\(home.pid)")
+      for _ in 0..<bursts {
+        let account = try Workload.run(connections, closer: "client", in: home)
+        #expect(account.connections == connections)
+      }
+
+      let timeWaits = Question("time_wait", netns: home.networkNamespace)
+      #expect(try eventually { try tracer.count(timeWaits) >= bursts * connections })
+      #expect(try tracer.stop().lost == 0)
+      let events = try tracer.events(timeWaits)
+      #expect(events.count == bursts * connections)
+      #expect(events.allSatisfy { $0.role == "client" && $0.attribution == "traced" && $0.cause == "close" })
+      #expect(toldTwice(events) == 0)
     }
 
     /// Ports are used again, but no two connections with the same ends were opened at the same time.
