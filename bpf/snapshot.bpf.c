@@ -308,7 +308,7 @@ int report_due(struct bpf_iter__bpf_map_elem *context)
 	sk = (struct sock *)origin.socket;
 	origin.time_ns = bpf_ktime_get_boot_ns();
 	if (origin.kind == WIRE_CLOSE_WAIT)
-		explain_close_wait(&origin, sk, as_tcp(sk));
+		explain_close_wait(&origin, as_tcp(sk));
 	else if (!is_target_process(&origin))
 		return 0;
 	copy_byte_counts(&origin, as_tcp(sk), origin.kind == WIRE_CLOSE_WAIT);

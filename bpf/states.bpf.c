@@ -37,9 +37,10 @@ static __always_inline bool process_acts(struct sock *sk, struct task_struct *ta
 }
 
 /* Why the current process ends its side: the state alone does not tell close() from shutdown(). */
-static __always_inline __u8 cause_of(struct sock *sk, struct task_struct *task)
+static __always_inline __u8 cause_of(struct tcp_sock *tcp, struct task_struct *task)
 {
-	struct file *file = sk->sk_socket ? sk->sk_socket->file : NULL;
+	struct socket *socket = plain(tcp)->sk_socket;
+	struct file *file = socket ? socket->file : NULL;
 
 	if (!file)
 		return WIRE_CAUSE_UNKNOWN;
@@ -99,7 +100,7 @@ static __always_inline void depart(struct sock *sk, struct tcp_sock *tcp, struct
 	barrier();
 	__builtin_memset(&departure->origin, 0, sizeof(departure->origin));
 	describe(&departure->origin, sk, tcp, memory, memory->fin_sent_ns);
-	departure->net = (__u64)sk->__sk_common.skc_net.net;
+	departure->net = (__u64)plain(tcp)->__sk_common.skc_net.net;
 	departure->hash = sk->__sk_common.skc_hash;
 	barrier();
 	departure->is_pending = 1;
@@ -136,7 +137,7 @@ static __always_inline void on_first_fin(struct sock *sk, struct tcp_sock *tcp)
 	} else if (process_acts(sk, task)) {
 		name_process(&memory->closer, task);
 		memory->closer_source = WIRE_SOURCE_CLOSE;
-		memory->cause = cause_of(sk, task);
+		memory->cause = cause_of(tcp, task);
 	}
 	if (settings.departures)
 		depart(sk, tcp, memory);
@@ -189,7 +190,7 @@ static __always_inline void on_close_wait_left(struct sock *sk, struct tcp_sock 
 		}
 		unlist(sk);
 	}
-	explain_close_wait(&end, sk, tcp);
+	explain_close_wait(&end, tcp);
 	copy_byte_counts(&end, tcp, true);
 	if (sk->sk_err) {
 		end.cause = WIRE_CAUSE_RESET;
@@ -199,7 +200,7 @@ static __always_inline void on_close_wait_left(struct sock *sk, struct tcp_sock 
 	} else if (process_acts(sk, task)) {
 		name_process(&end.closer, task);
 		end.closer_source = WIRE_SOURCE_CLOSE;
-		end.cause = cause_of(sk, task);
+		end.cause = cause_of(tcp, task);
 	}
 	send(&end);
 }
@@ -229,7 +230,7 @@ static __always_inline void on_closed_actively(struct sock *sk, struct tcp_sock 
 	}
 	describe(&origin, sk, tcp, memory, bpf_ktime_get_boot_ns());
 	origin.entered_from = from;
-	net = sk->__sk_common.skc_net.net;
+	net = plain(tcp)->__sk_common.skc_net.net;
 	small = small_socket_of(net, sk->__sk_common.skc_hash, &origin);
 	if (!small)
 		return;

@@ -51,11 +51,13 @@ static __always_inline bool is_still(struct inet_timewait_sock *small, struct ne
 	       HEAD(&head, struct net *, skc_net.net) == net;
 }
 
-/* The small socket that has taken over from a full one with this hash, or NULL. */
-static __always_inline struct inet_timewait_sock *small_socket_of(struct net *net, __u32 hash,
-								  const struct wire_origin *origin)
+/*
+ * The small socket with this hash and these ports, or 0. A global function: the verifier goes through its loop once,
+ * not once for each way that leads here, which would take longer than the rest of the start.
+ */
+__weak __noinline __u64 find_small_socket(__u64 hashinfo, __u32 hash, __u32 local_port, __u32 peer_port)
 {
-	struct inet_hashinfo *table = tcp_hashinfo_of(net);
+	struct inet_hashinfo *table = (struct inet_hashinfo *)hashinfo;
 	__u32 slot = hash & BPF_CORE_READ(table, ehash_mask);
 	void **chains = BPF_CORE_READ(table, ehash);
 	struct sock_common *small;
@@ -66,18 +68,33 @@ static __always_inline struct inet_timewait_sock *small_socket_of(struct net *ne
 	for (int i = 0; i < MAX_CHAIN; i++) {
 		/* A chain ends with its own number. Another one's: a socket on the way has gone there meanwhile. */
 		if (node == ((__u64)slot << 1 | 1))
-			return NULL;
+			return 0;
 		if (!node || node & 1)
 			break;
 		small = (void *)(node - bpf_core_field_offset(small->skc_nulls_node));
 		if (bpf_probe_read_kernel(&head, sizeof(head), small))
 			break;
 		if (HEAD(&head, unsigned int, skc_hash) == hash &&
-		    HEAD(&head, struct net *, skc_net.net) == net && is_small_socket_of(&head, origin))
-			return (void *)small;
+		    HEAD(&head, __u8, skc_state) == TCP_TIME_WAIT &&
+		    HEAD(&head, __u16, skc_num) == local_port &&
+		    bpf_ntohs(HEAD(&head, __be16, skc_dport)) == peer_port)
+			return (__u64)small;
 		node = HEAD(&head, __u64, skc_nulls_node.next);
 	}
 	count_loss(chain_too_long);
+	return 0;
+}
+
+/* The small socket that has taken over from a full one with this hash, or NULL. */
+static __always_inline struct inet_timewait_sock *small_socket_of(struct net *net, __u32 hash,
+								  const struct wire_origin *origin)
+{
+	__u64 small =
+		find_small_socket((__u64)tcp_hashinfo_of(net), hash, origin->local_port, origin->peer_port);
+
+	if (!small || is_still((void *)small, net, origin))
+		return (void *)small;
+	count_loss(chain_too_long); /* another connection with this hash and these ports stands before it */
 	return NULL;
 }
 
