@@ -205,6 +205,12 @@ public struct Loss: Sendable, Equatable {
     }
   }
 
+  /// For the line below a table.
+  public static func summary(of lost: [Place: UInt64]) -> String {
+    let parts = Place.allCases.compactMap { place in lost[place].map { "\(place.rawValue) \($0)" } }
+    return parts.isEmpty ? "Nothing was lost." : "lost: " + parts.joined(separator: ", ")
+  }
+
   public init(time: WallTime, count: UInt64, place: Place) {
     self.time = time
     self.count = count

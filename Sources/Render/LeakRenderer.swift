@@ -91,6 +91,11 @@ public struct LeakRenderer {
     }
   }
 
+  /// Nothing if nothing was.
+  public func renderLosses(_ lost: [Loss.Place: UInt64], into line: inout LineBuffer) {
+    if !lost.isEmpty { line.append("\n\(Loss.summary(of: lost))\n") }
+  }
+
   private func renderHeader(_ line: inout LineBuffer) {
     var titles: [(Int, StaticString)] = [
       (0, "PID"), (columns.comm, "COMM"), (columns.count, "COUNT"), (columns.reason, "REASON"),
@@ -185,13 +190,16 @@ public struct LeakRenderer {
   private func note(_ line: inout LineBuffer) { line.append("        ") }
 
   /// One object for one look.
-  public func renderJSON(time: WallTime, leaks: [Row], stuck: [Row], into line: inout LineBuffer) {
+  public func renderJSON(
+    time: WallTime, leaks: [Row], stuck: [Row], lost: UInt64, into line: inout LineBuffer
+  ) {
     line.append("{\"event\":\"leaks\"")
     line.field("time", time)
     line.key("close_wait")
     line.array(leaks) { line, row in renderJSON(row, &line) }
     line.key("fin_wait2")
     line.array(stuck) { line, row in renderJSON(row, &line) }
+    line.field("lost", lost)
     line.append("}\n")
   }
 

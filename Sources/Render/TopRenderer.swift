@@ -63,12 +63,6 @@ public struct TopRenderer {
     line.append(text + "\n")
   }
 
-  /// What could not be counted, for the line below the table.
-  public static func losses(_ lost: [Loss.Place: UInt64]) -> String {
-    let parts = Loss.Place.allCases.compactMap { place in lost[place].map { "\(place.rawValue) \($0)" } }
-    return parts.isEmpty ? "Nothing was lost." : "lost: " + parts.joined(separator: ", ")
-  }
-
   /// The text, or as much as fits with a mark that something is missing.
   public static func fit(_ text: String, _ width: Int) -> String {
     text.unicodeScalars.count <= width

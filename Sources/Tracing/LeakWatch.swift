@@ -10,12 +10,17 @@ public final class LeakWatch {
 
   /// - Parameter isLive: true to look more than once, which takes the hooks; a single look needs none.
   public init(_ settings: TraceSettings, isLive: Bool) throws {
+    var settings = settings
+    // Nothing goes through the ring, which nobody reads: what waits is found where it waits.
+    settings.countsOnly = true
     session = try Session.start(settings, attaches: isLive)
     self.isLive = isLive
   }
 
   /// Hands out every connection that has been in its state for the minimum age.
-  public func look(_ body: (Origin) -> Void) throws {
+  ///
+  /// - Returns: what was lost since the look before.
+  public func look(_ body: (Origin) -> Void) throws -> [Loss] {
     if !isSeeded {
       try session.seed()
       // The next looks make iterators anew, which takes this one; without one, there is nothing more to do.
@@ -23,5 +28,6 @@ public final class LeakWatch {
       isSeeded = true
     }
     try session.forEachOrigin(body)
+    return session.takeLosses()
   }
 }

@@ -162,8 +162,7 @@ final class Session {
       // When something is due, this walks every open file of the host: it takes a twentieth of a core at the most.
       nextWalk = now + min(20 * (Host.threadCPUNanoseconds - cpuTime), Self.longestPause)
     }
-    try settleDeparted()
-    try settleHandedOver { enter($0) }
+    try settle { enter($0) }
     try ring.consume { enter(decode($0)) }
     noteLosses()
   }
@@ -238,7 +237,8 @@ final class Session {
   }
 
   /// Small sockets: those in TIME_WAIT come through the ring, those that stay in FIN_WAIT2 are handed out.
-  func settleHandedOver(_ body: (KernelOrigin) -> Void) throws {
+  func settle(_ body: (KernelOrigin) -> Void) throws {
+    try settleDeparted()
     try object.iterate("settle_handed_over", over: "handed_over", recordSize: KernelOrigin.size) { record in
       if let origin = decode(record) { body(origin) }
     }
@@ -251,7 +251,7 @@ final class Session {
     try forEachWaiting(everything: true, ofAnyAge: ofAnyAge) { record, holders in
       all.enter(record, holders: holders, clock: clock, body)
     }
-    try settleHandedOver { all.enter($0, clock: clock, body) }
+    try settle { all.enter($0, clock: clock, body) }
   }
 
   private func markDue(everything: Bool, ofAnyAge: Bool) throws -> UInt32 {
@@ -272,7 +272,13 @@ final class Session {
     return object.withRound { $0.due }
   }
 
-  func noteLosses() {
+  /// What was lost since this was called last.
+  func takeLosses() -> [Loss] {
+    noteLosses()
+    return takeBatch().compactMap { if case .lost(let loss) = $0 { loss } else { nil } }
+  }
+
+  private func noteLosses() {
     let losses = object.losses
     note(upTo: losses.ring_full, .ringBuffer)
     note(upTo: losses.memory_full, .socketMemory)

@@ -34,7 +34,7 @@ public final class TopWatch {
   public var roundNanoseconds: UInt64 { session.settings.roundNanoseconds }
 
   /// Finds the small sockets that have entered TIME_WAIT and that no hook has told.
-  public func settle() throws { try session.settleHandedOver { _ in } }
+  public func settle() throws { try session.settle { _ in } }
 
   /// Everything as it is now, and what was lost since the last look.
   public func look() throws -> (report: TopReport, losses: [Loss]) {
@@ -45,12 +45,10 @@ public final class TopWatch {
     }
     history.forgetIdle(take)
     try findCloseWaits()
-    session.noteLosses()
-    let losses = session.takeBatch().compactMap { if case .lost(let loss) = $0 { loss } else { nil } }
     let report = TopReport(
       history, closeWaits: closeWaits, leakNanoseconds: leakNanoseconds, ports: ports,
       filter: session.settings.filter)
-    return (report, losses)
+    return (report, session.takeLosses())
   }
 
   private func take(_ key: [UInt8]) -> KernelCount? {

@@ -12,6 +12,10 @@ struct LeakLook: ~Copyable {
   private var line = LineBuffer()
   private var number = 0
   private(set) var latest = LeakReport()
+  /// Of all looks.
+  private var losses: [Loss.Place: UInt64] = [:]
+  /// A leak may be among what was lost.
+  private(set) var mayHideLeak = false
   private var latestNanoseconds: UInt64?
   private var latestDescriptors: [Process.Identity: Int] = [:]
 
@@ -35,7 +39,7 @@ struct LeakLook: ~Copyable {
     if isEach {
       try printEach(watch, &report)
     } else {
-      try watch.look { report.add($0) }
+      count(try watch.look { report.add($0) })
       try print(report, secondsSinceLatest: latestNanoseconds.map { Double(now - $0) / 1e9 })
     }
   }
@@ -44,7 +48,7 @@ struct LeakLook: ~Copyable {
     let json = JSONRenderer(clock: BootClock(offsetNanoseconds: Host.bootClockOffsetNanoseconds))
     let text = TextRenderer(utcOffsetSeconds: Host.utcOffsetSeconds, isColoured: false)
     var end: OutputEnd?
-    try watch.look { origin in
+    let lost = try watch.look { origin in
       if isJSON {
         json.render(.origin(origin), look: number, into: &line)
       } else {
@@ -56,7 +60,13 @@ struct LeakLook: ~Copyable {
       do throws(OutputEnd) { try flush() } catch { end = error }
     }
     if let end { throw end }
-    if !isJSON && report.isEmpty { LeakRenderer().renderText(leaks: [], stuck: [], into: &line) }
+    count(lost)
+    if isJSON {
+      for loss in lost { json.render(.lost(loss), into: &line) }
+    } else {
+      if report.isEmpty { LeakRenderer().renderText(leaks: [], stuck: [], into: &line) }
+      LeakRenderer().renderLosses(losses, into: &line)
+    }
     try flush()
   }
 
@@ -69,9 +79,11 @@ struct LeakLook: ~Copyable {
     let leaks = rows(report.leaks, trend ?? LeakTrend())
     let stuck = rows(report.stuck, trend ?? LeakTrend())
     if isJSON {
-      renderer.renderJSON(time: Host.now, leaks: leaks, stuck: stuck, into: &line)
+      renderer.renderJSON(
+        time: Host.now, leaks: leaks, stuck: stuck, lost: losses.values.reduce(0, +), into: &line)
     } else {
       renderer.renderText(leaks: leaks, stuck: stuck, into: &line)
+      renderer.renderLosses(losses, into: &line)
     }
     try flush()
   }
@@ -90,6 +102,13 @@ struct LeakLook: ~Copyable {
         row.descriptorGrowth = trend.descriptorGrowth(of: process, open: descriptors.open)
       }
       return row
+    }
+  }
+
+  private mutating func count(_ lost: [Loss]) {
+    for loss in lost {
+      losses[loss.place, default: 0] += loss.count
+      mayHideLeak = mayHideLeak || loss.mayHideLeak
     }
   }
 

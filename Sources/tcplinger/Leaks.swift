@@ -70,5 +70,10 @@ struct Leaks: ParsableCommand {
       throw Failure(status: Failure.leaks, line: failure?.line)
     }
     if let failure { throw failure }
+    if exitCode && look.mayHideLeak {
+      throw Failure(
+        status: Failure.running,
+        line: "cannot say whether anything leaks: connections were lost sight of; narrow the filters")
+    }
   }
 }

@@ -145,7 +145,7 @@ struct TopBatch: ~Copyable {
       for case .process(let row, _) in view.lines(of: report.rows, text: renderer.searchable) {
         renderer.render(renderer.cells(row), into: &line)
       }
-      line.append("\(TopRenderer.losses(lost))\n\n")
+      line.append("\(Loss.summary(of: lost))\n\n")
       try output.write(line.bytes)
       line.removeAll()
       looksLeft = looksLeft.map { $0 - 1 }

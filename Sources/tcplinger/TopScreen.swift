@@ -153,7 +153,7 @@ struct TopScreen: ~Copyable {
 
   private func drawBottom() {
     let (height, width) = screen.size
-    let losses = TopRenderer.losses(lost)
+    let losses = Loss.summary(of: lost)
     if isTyping || !view.filter.isEmpty {
       screen.put(
         "filter: \(view.filter)\(isTyping ? "_" : "")", line: height - 1, column: 0, width: width, .bold)

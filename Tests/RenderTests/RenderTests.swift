@@ -279,11 +279,13 @@ private let timeWait = Origin.State.timeWait(cause: .close, enteredFrom: .finWai
 
   @Test func `foretells in JSON for each group whose connections have descriptors, and for no other`() {
     let json = Self.render { renderer, leaks, stuck, line in
-      renderer.renderJSON(time: WallTime(nanoseconds: 0), leaks: leaks, stuck: stuck, into: &line)
+      renderer.renderJSON(
+        time: WallTime(nanoseconds: 0), leaks: leaks, stuck: stuck, lost: 7, into: &line)
     }
     let forecasts = json.split(separator: "\"exhausted_in_s\":").dropFirst().map { $0.prefix { $0 != "," } }
     #expect(forecasts == ["null", "10.0", "10.0", "null"])
     #expect(json.contains(#""descriptors_growth_per_s":21.0"#))
+    #expect(json.hasSuffix(#"],"lost":7}"# + "\n"))
   }
 
   @Test func `grows by the connections of a group, and by all descriptors of its process`() throws {

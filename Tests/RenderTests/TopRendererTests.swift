@@ -83,7 +83,7 @@ import Testing
   }
 
   @Test func `says what was lost, or that nothing was`() {
-    #expect(TopRenderer.losses([:]) == "Nothing was lost.")
-    #expect(TopRenderer.losses([.skippedRun: 2, .counts: 7]) == "lost: skipped_run 2, counts 7")
+    #expect(Loss.summary(of: [:]) == "Nothing was lost.")
+    #expect(Loss.summary(of: [.skippedRun: 2, .counts: 7]) == "lost: skipped_run 2, counts 7")
   }
 }
