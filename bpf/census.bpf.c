@@ -64,11 +64,11 @@ static __always_inline void note_owner(struct sock *sk, const struct wire_proces
 
 static __always_inline bool note_next_queued(struct queue_walk *walk)
 {
-	struct request_sock *request = walk->request;
+	struct sock *sk = next_queued(walk);
 
-	note_owner(BPF_CORE_READ(request, sk), &walk->owner, WIRE_STANDING_LISTENER);
-	walk->request = BPF_CORE_READ(request, dl_next);
-	return walk->request;
+	if (sk)
+		note_owner(sk, &walk->owner, WIRE_STANDING_LISTENER);
+	return sk;
 }
 
 static long note_queued_in_loop(__u32 index, struct queue_walk *walk)

@@ -51,6 +51,7 @@ static __always_inline __u8 role_of(struct sock *sk)
 }
 
 struct queue_walk {
+	struct sock *listener;
 	struct request_sock *request;
 	struct wire_process owner;
 	__u32 length;
@@ -62,11 +63,28 @@ static __always_inline bool begin_walk(struct queue_walk *walk, struct sock *sk,
 {
 	if (BPF_CORE_READ(sk, sk_state) != TCP_LISTEN)
 		return false;
+	walk->listener = sk;
 	walk->request = BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_accept_queue.rskq_accept_head);
 	walk->length = BPF_CORE_READ(sk, sk_ack_backlog);
 	walk->limit = BPF_CORE_READ(sk, sk_max_ack_backlog);
 	name_process(&walk->owner, task);
 	return walk->request;
+}
+
+/*
+ * The next connection that waits to be accepted, or NULL. What is accepted meanwhile leaves its request to the next one,
+ * which may be in the queue of another listener: there the walk ends.
+ */
+static __always_inline struct sock *next_queued(struct queue_walk *walk)
+{
+	struct request_sock *request = walk->request;
+	struct sock *sk;
+
+	if (!request)
+		return NULL;
+	sk = BPF_CORE_READ(request, sk);
+	walk->request = BPF_CORE_READ(request, dl_next);
+	return BPF_CORE_READ(request, __req_common.skc_listener) == walk->listener ? sk : NULL;
 }
 
 #endif

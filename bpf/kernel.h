@@ -138,6 +138,7 @@ struct inet_sock {
 };
 
 struct request_sock {
+	struct sock_common __req_common;
 	struct request_sock *dl_next;
 	struct sock *sk;
 };

@@ -10,6 +10,8 @@ static __always_inline __u64 last_packet_ns(struct sock *sk)
 {
 	__u32 jiffies = (__u32)bpf_jiffies64() - BPF_CORE_READ((struct tcp_sock *)sk, rcv_tstamp);
 
+	if (jiffies > (__u32)-1000) /* a packet came meanwhile, in a later jiffy */
+		jiffies = 0;
 	return bpf_ktime_get_boot_ns() - jiffies * nanoseconds_per_jiffy();
 }
 
@@ -217,9 +219,12 @@ static __always_inline struct wire_origin *marked(struct sock *sk)
 
 static __always_inline bool note_next(struct queue_walk *walk)
 {
-	struct request_sock *request = walk->request;
-	struct wire_origin *origin = marked(BPF_CORE_READ(request, sk));
+	struct sock *sk = next_queued(walk);
+	struct wire_origin *origin;
 
+	if (!sk)
+		return false;
+	origin = marked(sk);
 	if (origin && !origin->opener_source) {
 		origin->opener = walk->owner;
 		origin->opener_source = WIRE_SOURCE_LISTENER;
@@ -228,8 +233,7 @@ static __always_inline bool note_next(struct queue_walk *walk)
 		origin->accept_queue = walk->length;
 		origin->accept_limit = walk->limit;
 	}
-	walk->request = BPF_CORE_READ(request, dl_next);
-	return walk->request;
+	return true;
 }
 
 static long note_in_loop(__u32 index, struct queue_walk *walk)

@@ -15,6 +15,7 @@ final class Session {
   private var told: [Loss.Place: UInt64] = [:]
   private var nextRound: UInt64 = 0
   private var nextWalk: UInt64 = 0
+  private var nextSettling: UInt64 = 0
   private var batch: [Event] = []
 
   /// Owns links, which are no values that an array can hold.
@@ -136,7 +137,7 @@ final class Session {
       try read(ring)
       queue.push(takeBatch())
     }
-    (nextRound, nextWalk) = (0, 0)
+    (nextRound, nextWalk, nextSettling) = (0, 0, 0)
     try read(ring)
     // What the followed processes leave behind is theirs, however young it is.
     if settings.followsChildren {
@@ -162,13 +163,19 @@ final class Session {
       // When something is due, this walks every open file of the host: it takes a twentieth of a core at the most.
       nextWalk = now + min(20 * (Host.threadCPUNanoseconds - cpuTime), Self.longestPause)
     }
-    try settle { enter($0) }
+    if now >= nextSettling {
+      let cpuTime = Host.threadCPUNanoseconds
+      try settle { enter($0) }
+      nextSettling = now + min(20 * (Host.threadCPUNanoseconds - cpuTime), Self.longestDelay)
+    }
     try ring.consume { enter(decode($0)) }
     noteLosses()
   }
 
   /// However large the host: who waits is not told later than this.
   static let longestPause: UInt64 = 5_000_000_000
+  /// However many small sockets there are: a TIME_WAIT that no hook tells is not told later than this.
+  private static let longestDelay: UInt64 = 1_000_000_000
 
   private func enter(_ record: KernelOrigin?, holders: [Holder] = []) {
     guard let record else { return }

@@ -30,6 +30,9 @@ struct Printer: ~Copyable {
   /// Colour is for a terminal whose user has not said no. Source: https://no-color.org
   static var isColourWelcome: Bool { getenv("NO_COLOR").map { $0.pointee == 0 } ?? true }
 
+  /// For poll(): nothing but that the reader has gone.
+  var watch: pollfd { output.watch }
+
   var isJSON: Bool { if case .json = form { true } else { false } }
 
   /// A line of text before what is added next.

@@ -42,6 +42,9 @@ struct Output: ~Copyable {
     return Int(size.ws_col)
   }
 
+  /// For poll(): nothing but that the reader has gone.
+  var watch: pollfd { pollfd(fd: descriptor, events: 0, revents: 0) }
+
   func write(_ bytes: [UInt8]) throws(OutputEnd) {
     var start = 0
     while start < bytes.count {

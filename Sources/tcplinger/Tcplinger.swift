@@ -45,6 +45,15 @@ enum Main {
       exit(failure.status)
     }
     let status = Tcplinger.exitCode(for: error)
+    if status == .success {
+      do throws(OutputEnd) {
+        // The text of --help or --version.
+        try Output.standard(interruptedBy: -1).write(Array("\(Tcplinger.fullMessage(for: error))\n".utf8))
+      } catch {
+        end(Failure(error))
+      }
+      exit(status.rawValue)
+    }
     guard status == .validationFailure else { Tcplinger.exit(withError: error) }
     var message = Tcplinger.message(for: error).split(separator: "\n").joined(separator: " ")
     if message.hasSuffix(".") { message.removeLast() }

@@ -26,7 +26,7 @@ struct TraceRun: ~Copyable {
     do throws(OutputEnd) {
       try printer.print(tracer.startEvent)
       while try !isOver() {
-        waitForEvents()
+        try waitForEvents()
         try take()
       }
       tracer.stop()
@@ -49,8 +49,9 @@ struct TraceRun: ~Copyable {
     return poll(&wait, 1, 0) > 0
   }
 
-  private func waitForEvents() {
+  private func waitForEvents() throws(OutputEnd) {
     var waits = [
+      printer.watch,
       pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
       pollfd(fd: tracer.queue.descriptor, events: Int16(POLLIN), revents: 0),
     ]
@@ -58,7 +59,8 @@ struct TraceRun: ~Copyable {
     let now = Host.bootNanoseconds
     // Rounded up, so that the end of a wait is never before what it waits for.
     let milliseconds = due.map { $0 > now ? Int32(clamping: ($0 - now + 999_999) / 1_000_000) : 0 } ?? -1
-    poll(&waits, 2, milliseconds)
+    poll(&waits, 3, milliseconds)
+    if waits[0].revents != 0 { throw .closed }
   }
 
   private mutating func take() throws(OutputEnd) {

@@ -41,6 +41,8 @@ extension KernelTests {
       let home = try Player("home")
       try home.enterNewNetworkNamespace()
       try home.setSysctl("net/ipv4/tcp_max_tw_buckets", bursts * connections * 2)
+      // At this load a reset ends some TIME_WAITs as they begin, before they can be looked at: docs/known-issues.md.
+      try home.setSysctl("net/ipv4/tcp_rfc1337", 1)
       let others = try (0..<3).map { _ in try Child("/bin/sh", ["-c", "while :; do :; done"]) }
       defer { for other in others { other.send(SIGKILL) } }
       let tracer = try Tracer("--min-age", "60s", "--netns", "\(home.pid)")
