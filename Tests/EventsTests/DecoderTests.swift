@@ -71,6 +71,15 @@ enum Records {
     #expect(origin.closer == nil)
   }
 
+  /// Before Linux 5.17 the kernel writes a new name over an old one.
+  @Test func `has no more of a name than goes before its end`() throws {
+    var record = Records.timeWait
+    for (index, byte) in "-master\0\0".utf8.enumerated() { record[48 + 6 + index] = byte }
+    let comm = try #require(try Records.decode(record).closer?.comm)
+    #expect(comm == Comm("nginx"))
+    #expect(Set([comm]).contains(Comm("nginx")))
+  }
+
   @Test func `of a mapped IPv6 socket has the plain IPv4 addresses`() throws {
     var record = Records.timeWait
     record.replaceSubrange(112..<128, with: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1])

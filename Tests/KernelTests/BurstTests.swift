@@ -4,9 +4,11 @@ import Testing
 
 extension KernelTests {
   @Suite struct BurstTests {
-    @Test("20,000 connections at full speed: each is one event, of the right process", arguments: Role.allCases)
+    @Test(
+      "Connections at full speed, 20,000 of them: each is one event, of the right process",
+      arguments: Role.allCases)
     func burst(role: Role) throws {
-      let connections = 20_000
+      let connections = Machine.isEmulated ? 5_000 : 20_000
       let home = try Player("home")
       try home.enterNewNetworkNamespace()
       try home.setSysctl("net/ipv4/tcp_max_tw_buckets", 2 * connections)

@@ -83,7 +83,10 @@ extension KernelTests {
       let path = "\(folder.path)/report.json"
       let command =
         try ["--pid", "--fork", "--mount-proc", Programs.tcplinger, "run", "--json", "--report", path, "--"]
-        + [Programs.system("python3", package: "python3"), "-c", program("print(os.getpid()); os._exit(0)")]
+        + [
+          Programs.system("python3", package: "python3"), "-c",
+          program("print(os.getpid(), flush=True); os._exit(0)"),
+        ]
       let run = try Run(unshare, command)
       #expect(run.ending == .status(3))
       #expect(run.errors.lines.count == 1)
@@ -102,8 +105,8 @@ extension KernelTests {
     func lostEvents(own: Int) throws {
       // While the tracer stands still, more happens than its ring holds. In a network namespace of its own.
       let script = """
-        ip link set lo up; kill -STOP $PPID
-        \(try Programs.workload) short --connections 40000 --closer client >/dev/null
+        ip link set lo up; sysctl -qw net.ipv4.tcp_max_tw_buckets=100000; kill -STOP $PPID
+        \(try Programs.workload) short --connections 28000 --closer client >/dev/null
         kill -CONT $PPID; exit \(own)
         """
       let unshare = try Programs.system("unshare", package: "util-linux")

@@ -73,7 +73,7 @@ extension KernelTests {
                 os.wait()
                 running -= 1
         """)
-      let lists = try LeakList.all(in: watch(["-D", "\(python.number)"], looks: 30))
+      let lists = try LeakList.all(in: watch(["-D", "\(python.number)"], looks: Machine.isEmulated ? 150 : 30))
       let groups = lists.flatMap(\.closeWait)
       #expect(Set(groups.map(\.pid)).count > 10)
       // A child has its parent's, and two connections of its own.
