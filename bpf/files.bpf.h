@@ -78,13 +78,15 @@ static __always_inline bool begin_walk(struct queue_walk *walk, struct sock *sk,
 static __always_inline struct sock *next_queued(struct queue_walk *walk)
 {
 	struct request_sock *request = walk->request;
-	struct sock *sk;
+	struct sock *listener, *sk;
 
 	if (!request)
 		return NULL;
 	sk = BPF_CORE_READ(request, sk);
 	walk->request = BPF_CORE_READ(request, dl_next);
-	return BPF_CORE_READ(request, __req_common.skc_listener) == walk->listener ? sk : NULL;
+	listener = BPF_CORE_READ(request, __req_common.skc_listener);
+	/* A request that was made of a SYN cookie has none. */
+	return !listener || listener == walk->listener ? sk : NULL;
 }
 
 #endif

@@ -50,19 +50,17 @@ static __always_inline void list(struct sock *sk, struct memory *memory)
 		unlist(sk);
 }
 
-/* A socket that was in CLOSE_WAIT or FIN_WAIT2 before the tracer was there to see it enter. */
+/* A socket in CLOSE_WAIT or FIN_WAIT2 that no program saw enter: as long there as the peer's last packet is old. */
 static __always_inline void seed_waiting(struct sock *sk, struct memory *memory)
 {
 	__u8 state = BPF_CORE_READ(sk, sk_state);
 
+	if (!(state == TCP_CLOSE_WAIT && settings.want_close_wait) &&
+	    !(state == TCP_FIN_WAIT2 && settings.want_fin_wait2))
+		return;
 	memory->waiting_since_ns = last_packet_ns(sk);
 	memory->approximate_since = 1;
-	if (state == TCP_CLOSE_WAIT && settings.want_close_wait)
-		memory->waiting = WIRE_CLOSE_WAIT;
-	else if (state == TCP_FIN_WAIT2 && settings.want_fin_wait2)
-		memory->waiting = WIRE_FIN_WAIT2;
-	else
-		return;
+	memory->waiting = state == TCP_CLOSE_WAIT ? WIRE_CLOSE_WAIT : WIRE_FIN_WAIT2;
 	list(sk, memory);
 }
 
@@ -154,9 +152,8 @@ int seed_from_table(struct bpf_iter__tcp *context)
 
 static __always_inline void list_if_due(struct sock *sk, struct memory *memory)
 {
-	/* It entered CLOSE_WAIT while no program ran: as old as the peer's last packet. */
-	if (!memory->waiting_since_ns && settings.want_close_wait &&
-	    BPF_CORE_READ(sk, sk_state) == TCP_CLOSE_WAIT)
+	/* It may have entered its state while no program ran. */
+	if (!memory->waiting_since_ns)
 		seed_waiting(sk, memory);
 	if (memory->waiting && !memory->listed &&
 	    bpf_ktime_get_boot_ns() - memory->waiting_since_ns >= current_round.min_age_ns)

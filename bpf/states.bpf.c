@@ -96,6 +96,8 @@ static __always_inline void depart(struct sock *sk, struct tcp_sock *tcp, struct
 
 	if (!departure)
 		return;
+	if (departure->is_pending && !is_on_its_way(departure))
+		count_loss(ended_unseen); /* nobody has looked for it yet, and now nobody can */
 	departure->is_pending = 0;
 	barrier();
 	__builtin_memset(&departure->origin, 0, sizeof(departure->origin));
@@ -130,6 +132,7 @@ static __always_inline void on_first_fin(struct sock *sk, struct tcp_sock *tcp)
 
 	if (!memory)
 		return;
+	arrive(sk, memory); /* if this is handled for the second time */
 	memory->fin_sent_ns = bpf_ktime_get_boot_ns();
 	if (is_tracer()) {
 		memory->closer = memory->holder;
@@ -214,6 +217,7 @@ static __always_inline void on_closed_actively(struct sock *sk, struct tcp_sock 
 	struct wire_origin origin = {}, *entry;
 	struct inet_timewait_sock *small;
 	struct memory *memory = recall(sk);
+	bool gave_up = false;
 	struct net *net;
 
 	if (memory) {
@@ -231,7 +235,7 @@ static __always_inline void on_closed_actively(struct sock *sk, struct tcp_sock 
 	describe(&origin, sk, tcp, memory, bpf_ktime_get_boot_ns());
 	origin.entered_from = from;
 	net = plain(tcp)->__sk_common.skc_net.net;
-	small = small_socket_of(net, sk->__sk_common.skc_hash, &origin);
+	small = small_socket_of(net, sk->__sk_common.skc_hash, &origin, &gave_up);
 	if (!small)
 		return;
 	if (BPF_CORE_READ(small, tw_substate) == TCP_TIME_WAIT) {
@@ -324,8 +328,8 @@ int BPF_PROG(handle_state, struct sock *sk, int from, int to)
 }
 
 /*
- * From v7.0 a process may be moved to another processor between the two. Then both handle the call, which does no
- * harm: all that on_state does can be done twice.
+ * From v7.0 a process may be moved to another processor between the two. Then both handle the call: all that
+ * on_state does can be done twice.
  */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(handle_missed_state, struct sock *sk, int from, int to)

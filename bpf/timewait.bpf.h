@@ -53,9 +53,11 @@ static __always_inline bool is_still(struct inet_timewait_sock *small, struct ne
 }
 
 /*
- * The small socket with this hash and these ports, or 0. A global function: the verifier goes through its loop once,
+ * The small socket with this hash and these ports, 0 if there is none, or GAVE_UP. A global function: the verifier goes through its loop once,
  * not once for each way that leads here, which would take longer than the rest of the start.
  */
+#define GAVE_UP 1
+
 __weak __noinline __u64 find_small_socket(__u64 hashinfo, __u32 hash, __u32 local_port, __u32 peer_port)
 {
 	struct inet_hashinfo *table = (struct inet_hashinfo *)hashinfo;
@@ -82,21 +84,37 @@ __weak __noinline __u64 find_small_socket(__u64 hashinfo, __u32 hash, __u32 loca
 			return (__u64)small;
 		node = HEAD(&head, __u64, skc_nulls_node.next);
 	}
-	count_loss(chain_too_long);
-	return 0;
+	return GAVE_UP;
 }
 
 /* The small socket that has taken over from a full one with this hash, or NULL. */
-static __always_inline struct inet_timewait_sock *small_socket_of(struct net *net, __u32 hash,
-								  const struct wire_origin *origin)
+static __always_inline struct inet_timewait_sock *
+small_socket_of(struct net *net, __u32 hash, const struct wire_origin *origin, bool *gave_up)
 {
 	__u64 small =
 		find_small_socket((__u64)tcp_hashinfo_of(net), hash, origin->local_port, origin->peer_port);
 
-	if (!small || is_still((void *)small, net, origin))
+	if (!small || (small != GAVE_UP && is_still((void *)small, net, origin)))
 		return (void *)small;
-	count_loss(chain_too_long); /* another connection with this hash and these ports stands before it */
+	/* Or another connection with this hash and these ports stands before it. */
+	count_loss(chain_too_long);
+	*gave_up = true;
 	return NULL;
+}
+
+/*
+ * A socket that has sent the first FIN is on its way to its end, as far as anybody has seen. The hook runs before the
+ * state changes, so it may still be in the one before.
+ */
+static __always_inline bool is_on_its_way(struct departure *departure)
+{
+	struct sock *sk = (struct sock *)departure->origin.socket;
+	__u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+
+	return (state == TCP_ESTABLISHED || state == TCP_SYN_RECV || state == TCP_FIN_WAIT1 ||
+		state == TCP_FIN_WAIT2 || state == TCP_CLOSING) &&
+	       BPF_CORE_READ(sk, __sk_common.skc_hash) == departure->hash &&
+	       (__u64)BPF_CORE_READ(sk, __sk_common.skc_net.net) == departure->net;
 }
 
 /* The small socket is in FIN_WAIT2: it is looked at again when the peer's FIN comes. */

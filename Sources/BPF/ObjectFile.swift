@@ -73,6 +73,9 @@ public struct ObjectFile: ~Copyable {
     return Link(owning: link)
   }
 
+  /// Processors that are there or may be added, as the kernel numbers them.
+  public static var possibleProcessors: Int { max(1, Int(clb_possible_processors())) }
+
   /// Runs of a program that the kernel skipped because it interrupted the same program on the same processor.
   public func missedRuns(of program: String) throws(BPFError) -> UInt64 {
     var missed: UInt64 = 0

@@ -173,6 +173,11 @@ struct wire_round *clb_object_round(struct clb_object *object)
 	return &object->skeleton->data->current_round;
 }
 
+int clb_possible_processors(void)
+{
+	return libbpf_num_possible_cpus();
+}
+
 bool clb_object_uses_hash(struct clb_object *object)
 {
 	return object->skeleton->bss->hash_in_use || !object->skeleton->rodata->settings.sockets_in_storage;

@@ -98,7 +98,8 @@ final class Session {
         map: map, maxEntries: plan.mapsGrow ? 262_144 : 32_768, preallocated: !plan.mapsGrow)
     }
     try object.resize(
-      map: "departures", maxEntries: max(1, settings.departuresPerProcessor * UInt32(Host.processors)),
+      map: "departures",
+      maxEntries: max(1, settings.departuresPerProcessor * UInt32(ObjectFile.possibleProcessors)),
       preallocated: true)
     if settings.countsOnly {
       try object.resize(map: "counts", maxEntries: plan.mapsGrow ? 65_536 : 8_192, preallocated: !plan.mapsGrow)
@@ -234,11 +235,12 @@ final class Session {
 
   /// Connections whose end no program has seen are followed to their small sockets.
   private func settleDeparted() throws {
-    let isIdle = object.withRound { round in
-      defer { (round.departed, round.departing) = (0, 0) }
-      return round.departed == 0 && round.departing == 0
+    let isBusy = object.withRound { round in
+      guard round.departed > 0 || round.departing > 0 else { return false }
+      (round.departed, round.departing) = (0, 0)
+      return true
     }
-    if !isIdle {
+    if isBusy {
       try object.iterate("settle_departed", over: "departures", recordSize: KernelOrigin.size) { _ in }
     }
   }

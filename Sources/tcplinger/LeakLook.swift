@@ -59,8 +59,8 @@ struct LeakLook: ~Copyable {
       guard end == nil, line.bytes.count >= 65_536 else { return }
       do throws(OutputEnd) { try flush() } catch { end = error }
     }
-    if let end { throw end }
     count(lost)
+    if let end { throw end }
     if isJSON {
       for loss in lost { json.render(.lost(loss), into: &line) }
     } else {

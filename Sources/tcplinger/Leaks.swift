@@ -69,7 +69,7 @@ struct Leaks: ParsableCommand {
     if exitCode && look.latest.closeWaits > 0 {
       throw Failure(status: Failure.leaks, line: failure?.line)
     }
-    if let failure { throw failure }
+    if let failure, failure.status != 0 { throw failure }
     if exitCode && look.mayHideLeak {
       throw Failure(
         status: Failure.running,

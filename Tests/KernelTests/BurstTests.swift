@@ -18,11 +18,12 @@ extension KernelTests {
       let account = try Workload(of: workload)
       let closer = account.pid(of: role.rawValue)
       let timeWaits = Question("time_wait", netns: home.networkNamespace)
-      #expect(try eventually { try tracer.count(timeWaits) >= connections })
+      #expect(try eventually { try tracer.count(timeWaits) + unfinished(in: home) >= connections })
       let summary = try tracer.stop()
 
       let events = try tracer.events(timeWaits)
-      #expect(events.count == connections)
+      let expected = connections - (try unfinished(in: home))
+      #expect(events.count == expected)
       let isRight = { (event: TracedEvent) in
         event.process?.pid == closer && event.role == role.rawValue && event.attribution == "traced"
           && event.cause == "close" && event.lifetimeMilliseconds != nil
@@ -31,7 +32,7 @@ extension KernelTests {
       let wrong = events.filter { !isRight($0) }
       #expect(wrong.isEmpty, "\(wrong.count), the first: \(String(describing: wrong.first))")
       #expect(toldTwice(events) == 0)
-      #expect(summary.account(of: closer)?.timeWait == connections)
+      #expect(summary.account(of: closer)?.timeWait == expected)
       #expect(summary.lost == 0)
     }
 
@@ -54,12 +55,21 @@ extension KernelTests {
       }
 
       let timeWaits = Question("time_wait", netns: home.networkNamespace)
-      #expect(try eventually { try tracer.count(timeWaits) >= bursts * connections })
+      #expect(try eventually { try tracer.count(timeWaits) + unfinished(in: home) >= bursts * connections })
       #expect(try tracer.stop().lost == 0)
       let events = try tracer.events(timeWaits)
-      #expect(events.count == bursts * connections)
+      #expect(events.count == bursts * connections - (try unfinished(in: home)))
       #expect(events.allSatisfy { $0.role == "client" && $0.attribution == "traced" && $0.cause == "close" })
       #expect(toldTwice(events) == 0)
+    }
+
+    /// Connections whose second FIN has not come, by the kernel's own account: where a machine is emulated, one in some
+    /// thousands.
+    private func unfinished(in home: Player) throws -> Int {
+      let list = try Child(
+        in: home, Programs.system("ss", package: "iproute2"), ["-tanH", "state", "fin-wait-2"])
+      guard try list.end() == .status(0) else { throw Failure("ss failed; \(list.report())") }
+      return list.output.lines.count
     }
 
     /// Ports are used again, but no two connections with the same ends were opened at the same time.

@@ -42,6 +42,7 @@ uint8_t *clb_object_peer_ports(struct clb_object *object);
 /* Valid after the load, shared with the programs. */
 const struct wire_losses *clb_object_losses(struct clb_object *object);
 struct wire_round *clb_object_round(struct clb_object *object);
+int clb_possible_processors(void);
 /* Sockets are remembered in the hash, all of them or some. */
 bool clb_object_uses_hash(struct clb_object *object);
 /* The caller's own process, as the programs know it; 0 until they have read the open files. */
