@@ -66,14 +66,14 @@ extension KernelTests {
             if os.fork() == 0:
                 one = socket.create_connection(listener.getsockname())
                 listener.accept()[0].close()
-                time.sleep(0.02)
+                time.sleep(\(Machine.isEmulated ? 0.2 : 0.02))
                 os._exit(0)
             running += 1
             while running >= 8:
                 os.wait()
                 running -= 1
         """)
-      let lists = try LeakList.all(in: watch(["-D", "\(python.number)"], looks: Machine.isEmulated ? 150 : 30))
+      let lists = try LeakList.all(in: watch(["-D", "\(python.number)"], looks: Machine.isEmulated ? 60 : 30))
       let groups = lists.flatMap(\.closeWait)
       #expect(Set(groups.map(\.pid)).count > 10)
       // A child has its parent's, and two connections of its own.
