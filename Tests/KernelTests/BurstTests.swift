@@ -63,15 +63,6 @@ extension KernelTests {
       #expect(toldTwice(events) == 0)
     }
 
-    /// Connections whose second FIN has not come, by the kernel's own account: where a machine is emulated, one in some
-    /// thousands.
-    private func unfinished(in home: Player) throws -> Int {
-      let list = try Child(
-        in: home, Programs.system("ss", package: "iproute2"), ["-tanH", "state", "fin-wait-2"])
-      guard try list.end() == .status(0) else { throw Failure("ss failed; \(list.report())") }
-      return list.output.lines.count
-    }
-
     /// Ports are used again, but no two connections with the same ends were opened at the same time.
     private func toldTwice(_ events: [TracedEvent]) -> Int {
       var openings: [[Endpoint?]: [Double]] = [:]
