@@ -52,12 +52,12 @@ static __always_inline bool is_still(struct inet_timewait_sock *small, struct ne
 	       HEAD(&head, struct net *, skc_net.net) == net;
 }
 
-/*
- * The small socket with this hash and these ports, 0 if there is none, or GAVE_UP. A global function: the verifier goes through its loop once,
- * not once for each way that leads here, which would take longer than the rest of the start.
- */
 #define GAVE_UP 1
 
+/*
+ * The small socket with this hash and these ports, 0 if there is none, or GAVE_UP. A global function: the verifier goes
+ * through its loop once, not once for each way that leads here, which would take longer than the rest of the start.
+ */
 __weak __noinline __u64 find_small_socket(__u64 hashinfo, __u32 hash, __u32 local_port, __u32 peer_port)
 {
 	struct inet_hashinfo *table = (struct inet_hashinfo *)hashinfo;
