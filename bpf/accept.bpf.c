@@ -12,11 +12,15 @@ static __always_inline void on_accepted(struct sock *sk, __u8 source)
 	struct task_struct *task = current_task();
 	struct memory *memory = recall(sk);
 
-	if (!memory || memory->role != WIRE_ROLE_SERVER || memory->opener_source ||
-	    task_flags(task) & PF_KTHREAD)
+	struct wire_origin *record;
+
+	if (!memory || memory->role != WIRE_ROLE_SERVER || task_flags(task) & PF_KTHREAD)
 		return;
-	name_process(&memory->opener, task);
-	memory->opener_source = source;
+	record = record_of(memory);
+	if (record->opener_source)
+		return;
+	name_process(&record->opener, task);
+	record->opener_source = source;
 }
 
 /* v6.10, 92ef0fd55ac8: inet_csk_accept() takes struct proto_accept_arg. Before: flags, err, kern. */

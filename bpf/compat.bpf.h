@@ -3,10 +3,10 @@
 #ifndef TCPLINGER_COMPAT_BPF_H
 #define TCPLINGER_COMPAT_BPF_H
 
-#include "kernel.h"
-#include <bpf/bpf_helpers.h>
-#include <bpf/bpf_core_read.h>
-#include <bpf/bpf_tracing.h>
+#include "read.bpf.h"
+
+/* CLOCK_BOOTTIME less CLOCK_MONOTONIC; kept by the frontend. */
+extern __u64 suspended_ns;
 
 /* v6.13, 90ee6ed776c0 "fs: port files to file_ref": struct file counts in f_ref; before, in f_count. */
 struct file___f_count {
@@ -30,8 +30,8 @@ static __always_inline bool file_is_released(struct file *file)
 	struct file___f_ref *counted = (void *)file;
 
 	if (bpf_core_field_exists(counted->f_ref))
-		return BPF_CORE_READ(counted, f_ref.refcnt.counter) < 0;
-	return BPF_CORE_READ((struct file___f_count *)file, f_count.counter) == 0;
+		return counted->f_ref.refcnt.counter < 0;
+	return ((struct file___f_count *)file)->f_count.counter == 0;
 }
 
 /* v5.18, fbb8295248e1 made netns_ipv4.tcp_death_row a pointer; v6.1, e9bd0cca09d1 undid it. */
@@ -47,9 +47,12 @@ static __always_inline struct inet_hashinfo *tcp_hashinfo_of(struct net *net)
 {
 	struct net___v5_18 *older = (void *)net;
 
-	if (bpf_core_field_exists(older->ipv4.tcp_death_row))
-		return BPF_CORE_READ(older, ipv4.tcp_death_row, hashinfo);
-	return BPF_CORE_READ(net, ipv4.tcp_death_row.hashinfo);
+	if (bpf_core_field_exists(older->ipv4.tcp_death_row)) {
+		struct inet_timewait_death_row *row = READ(older, ipv4.tcp_death_row);
+
+		return READ(row, hashinfo);
+	}
+	return READ(net, ipv4.tcp_death_row.hashinfo);
 }
 
 /*

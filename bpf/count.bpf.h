@@ -9,7 +9,7 @@
  * A client's own port is another each time, as is the port of a server's peer: neither is counted by. The local
  * address matters to who has a range of ports for each: the client.
  */
-static __always_inline void identify(struct wire_count_key *key, const struct wire_origin *origin,
+static __always_inline void name_flow(struct wire_count_key *key, const struct wire_origin *origin,
 				     const struct wire_process *process)
 {
 	if (origin->role != WIRE_ROLE_SERVER)
@@ -31,7 +31,7 @@ static __always_inline void count_time_wait(const struct wire_origin *origin)
 	struct wire_count_key key = {};
 	struct wire_count *count;
 
-	identify(&key, origin, process);
+	name_flow(&key, origin, process);
 	count = bpf_map_lookup_elem(&counts, &key);
 	if (!count) {
 		bpf_map_update_elem(&counts, &key, (void *)&nothing, BPF_NOEXIST);

@@ -154,6 +154,7 @@ struct inet_connection_sock {
 
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
+	__u64 tcp_mstamp; /* CLOCK_MONOTONIC, microseconds */
 	__u64 bytes_received;
 	__u64 bytes_acked;
 	__u64 bytes_sent;

@@ -5,11 +5,13 @@
  */
 #include "memory.bpf.h"
 
+struct keys_map keys SEC(".maps");
+struct memories_map memories SEC(".maps");
 struct socket_storage_map socket_storage SEC(".maps");
 struct socket_hash_map socket_hash SEC(".maps");
 struct waiting_map waiting SEC(".maps");
+struct small_sockets_map small_sockets SEC(".maps");
 struct handed_over_map handed_over SEC(".maps");
-struct departures_map departures SEC(".maps");
 struct counts_map counts SEC(".maps");
 struct events_map events SEC(".maps");
 struct target_pids_map target_pids SEC(".maps");
@@ -19,7 +21,10 @@ const volatile __u8 target_local_ports[WIRE_PORT_BITMAP] = {};
 const volatile __u8 target_peer_ports[WIRE_PORT_BITMAP] = {};
 struct wire_losses losses = {};
 struct wire_round current_round = { .number = 1 };
+__u32 storage_in_use = 0;
 __u32 hash_in_use = 0;
+__u32 handed_over_in_use = 0;
+__u64 suspended_ns = 0;
 __u32 tracer = 0;
 
 char LICENSE[] SEC("license") = "GPL";

@@ -10,25 +10,63 @@
 #include "wire.h"
 
 struct memory {
-	struct wire_process opener;
-	struct wire_process closer;
-	struct wire_process holder; /* in whose files the tracer met the socket last */
+	/* A cache line: all that most changes of state need. */
+	__u64 socket;
 	__u64 opened_ns;
-	__u64 fin_sent_ns;
-	__u64 waiting_since_ns;
+	__u64 fin_sent_ns;	/* the first FIN */
+	__u64 waiting_since_ns; /* in CLOSE_WAIT; or in FIN_WAIT2, if nobody saw the first FIN */
+	__u64 net;		/* with the first FIN: these find its small socket */
+	__u32 hash;
+	__u32 waiting_since_jiffies; /* the lower half; 0: not known */
+	__u16 peer_port;	     /* 0: not known */
 	__u8 role;
-	__u8 opener_source;
-	__u8 closer_source;
-	__u8 cause;
 	__u8 waiting; /* WIRE_CLOSE_WAIT or WIRE_FIN_WAIT2 while the socket is in that state; 0 in any other */
-	__u8 listed;  /* it has been put into the map `waiting` */
 	__u8 approximate_since;
+	__u8 listed;	 /* it has been put into the map `waiting` */
+	__u8 has_record; /* that is more than what was there before */
 	__u8 closed;	 /* its end has been told */
-	__u32 departure; /* one more than its place among the departures; 0: none */
+	__u64 padding;
+
+	/*
+	 * What it becomes: who opened and who closed as soon as it is known, the rest with the first FIN. Before that, the
+	 * closer is the process in whose files the tracer met the socket last.
+	 */
+	struct wire_origin record;
+	__u64 padding2[2];
+};
+
+_Static_assert(sizeof(struct memory) == 256, "memory: four cache lines");
+
+/*
+ * Where sockets that are born under the tracer are remembered, and small sockets that they are handed over to: two tables
+ * of one kind. An address tells a set of places, and a place has a key: the lower half of the address whose it is, of
+ * which the last bits are free for marks. Two sockets that have a half in common are not both in the table. Written at
+ * connect(), at the end of a passive handshake and at the first FIN; given back by handle_state as the connection is over,
+ * or by the sweep if nobody saw that. Kernel v5.12 on, as a place is claimed by an atomic that gives back what was there.
+ * The frontend sets the size; what finds no room is remembered farther away.
+ */
+struct keys {
+	__u32 of[WIRE_WAYS]; /* 0: free */
+};
+
+struct keys_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE); /* nobody does: it makes them begin with a page, and so with a cache line */
+	__type(key, __u32);
+	__type(value, struct keys);
+};
+
+struct memories_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct memory);
 };
 
 /*
- * Written at connect(), at the end of a passive handshake and at the first FIN; dies with its socket.
+ * Where sockets older than the tracer are remembered, and those that found the table full; dies with its socket.
  * Kernel v5.11 on: before, tracing programs may not use it.
  */
 struct socket_storage_map {
@@ -63,35 +101,34 @@ struct waiting_map {
 };
 
 /*
- * Small sockets (struct inet_timewait_sock) still in FIN_WAIT2, by their address: TIME_WAIT when the
- * peer's FIN comes, if it comes. Written by handle_state when a closed socket is handed over, deleted
- * when the outcome is known. The kernel itself keeps no more than tcp_max_tw_buckets of them.
+ * Small sockets (struct inet_timewait_sock) still in FIN_WAIT2, by their address: TIME_WAIT when the peer's FIN comes, if
+ * it comes. Written by handle_state when a closed socket is handed over, given back when the outcome is known.
+ */
+struct small_socket {
+	struct wire_origin origin;
+	__u64 address;
+	__u64 is_written; /* for the reader, who may ask for it again before it is told */
+};
+
+_Static_assert(sizeof(struct small_socket) == 192, "small_socket: three cache lines");
+
+struct small_sockets_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct small_socket);
+};
+
+/*
+ * Those that are older than the tracer, or found no room in the table. The kernel itself keeps no more than
+ * tcp_max_tw_buckets of them. The frontend sets the size.
  */
 struct handed_over_map {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 65536);
 	__type(key, __u64);
 	__type(value, struct wire_origin);
-};
-
-/*
- * The connections that sent the first FIN last, a ring for each processor. A kernel may run no program while it is in
- * the name of some process that it protects, whatever it does for others meanwhile: then a connection has ended, its
- * memory is gone with it, and this is what is left. Written at the first FIN; done with when the end is seen, or at the
- * next look. The frontend sets the size.
- */
-struct departure {
-	struct wire_origin origin;
-	__u64 net; /* these find its small socket */
-	__u32 hash;
-	__u32 is_pending;
-};
-
-struct departures_map {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct departure);
 };
 
 /* struct wire_origin records. 4 MiB: 24,000 of them, a second at 24,000 connections a second. */
@@ -119,11 +156,13 @@ struct target_pids_map {
 	__type(value, __u8);
 };
 
+extern struct keys_map keys SEC(".maps");
+extern struct memories_map memories SEC(".maps");
 extern struct socket_storage_map socket_storage SEC(".maps");
 extern struct socket_hash_map socket_hash SEC(".maps");
 extern struct waiting_map waiting SEC(".maps");
+extern struct small_sockets_map small_sockets SEC(".maps");
 extern struct handed_over_map handed_over SEC(".maps");
-extern struct departures_map departures SEC(".maps");
 extern struct counts_map counts SEC(".maps");
 extern struct events_map events SEC(".maps");
 extern struct target_pids_map target_pids SEC(".maps");
@@ -133,44 +172,108 @@ extern const volatile __u8 target_local_ports[WIRE_PORT_BITMAP];
 extern const volatile __u8 target_peer_ports[WIRE_PORT_BITMAP];
 extern struct wire_losses losses;
 extern struct wire_round current_round;
-/* The hash has, or had, an entry beside the storage. */
+/* These have, or had, an entry. */
+extern __u32 storage_in_use;
 extern __u32 hash_in_use;
+extern __u32 handed_over_in_use;
 /* The tracer's own thread group id; set while seeding. */
 extern __u32 tracer;
 
 /* Relaxed and its result unused: v5.10 has no fetching atomics. */
 #define count_loss(field) ((void)__atomic_fetch_add(&losses.field, 1, __ATOMIC_RELAXED))
 
-static __always_inline struct memory *recall(struct sock *sk)
+enum table { OF_SOCKETS, OF_SMALL_SOCKETS };
+
+#define NOWHERE (~0U)
+
+/* To the verifier half of a pointer is a number, once it is moved. */
+static __always_inline __u32 half_of(const void *address)
+{
+	__u32 half;
+
+	asm volatile("%0 = %1" : "=w"(half) : "w"((__u32)(__u64)address));
+	return half;
+}
+
+static __always_inline __u32 set_of(__u32 half, enum table table)
+{
+	return (half * 0x9e3779b1 >> (32 - settings.table_bits)) | table << settings.table_bits;
+}
+
+/* The number of the place with this key. Global functions are verified once, not once for each way that leads there. */
+__weak __noinline __u32 find_place(__u32 key, __u32 table)
+{
+	__u32 set = set_of(key, table);
+	struct keys *found = bpf_map_lookup_elem(&keys, &set);
+
+	for (__u32 way = 0; found && way < WIRE_WAYS; way++)
+		if (found->of[way] == key)
+			return set * WIRE_WAYS + way;
+	return NOWHERE;
+}
+
+static __always_inline struct memory *memory_at(__u32 place)
+{
+	return bpf_map_lookup_elem(&memories, &place);
+}
+
+static __always_inline struct memory *recall_near(struct sock *sk)
+{
+	struct memory *memory = memory_at(find_place(half_of(sk), OF_SOCKETS));
+
+	return memory && memory->socket == (__u64)sk ? memory : NULL;
+}
+
+static __always_inline struct memory *recall_far(struct sock *sk)
 {
 	struct memory *memory = NULL;
 	__u64 key = (__u64)sk;
 
-	if (settings.sockets_in_storage)
+	if (settings.sockets_in_storage && storage_in_use)
 		memory = bpf_sk_storage_get(&socket_storage, (void *)sk, NULL, 0);
-	if (!memory && (!settings.sockets_in_storage || hash_in_use))
+	if (!memory && hash_in_use)
 		memory = bpf_map_lookup_elem(&socket_hash, &key);
 	return memory;
 }
 
-/* The memory of this socket, made if there is none; NULL, and counted, if there is no room. */
-static __always_inline struct memory *remember(struct sock *sk)
+static __always_inline struct memory *recall(struct sock *sk)
 {
-	struct memory *memory = recall(sk), nothing = {};
+	struct memory *memory = settings.table_bits ? recall_near(sk) : NULL;
+
+	return memory ?: recall_far(sk);
+}
+
+static __always_inline struct memory *remember_far(struct sock *sk)
+{
+	struct memory *memory = recall_far(sk), nothing = {};
 	__u64 key = (__u64)sk;
 
 	if (memory)
 		return memory;
-	if (settings.sockets_in_storage)
+	if (settings.sockets_in_storage) {
 		memory = bpf_sk_storage_get(&socket_storage, (void *)sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+		storage_in_use = 1;
+	}
 	if (!memory) {
 		bpf_map_update_elem(&socket_hash, &key, &nothing, BPF_NOEXIST);
 		memory = bpf_map_lookup_elem(&socket_hash, &key);
 		hash_in_use = 1;
 	}
-	if (!memory)
+	if (memory)
+		memory->socket = key;
+	else
 		count_loss(memory_full);
 	return memory;
+}
+
+/* What is remembered of whom, to be written to. */
+static __always_inline struct wire_origin *record_of(struct memory *memory)
+{
+	if (!memory->has_record) {
+		__builtin_memset(&memory->record, 0, sizeof(memory->record));
+		memory->has_record = 1;
+	}
+	return &memory->record;
 }
 
 /* The entry of this socket among those that wait, or NULL. */
@@ -186,14 +289,6 @@ static __always_inline void unlist(struct sock *sk)
 	__u64 key = (__u64)sk;
 
 	bpf_map_delete_elem(&waiting, &key);
-}
-
-static __always_inline void forget(struct sock *sk)
-{
-	__u64 key = (__u64)sk;
-
-	if (!settings.sockets_in_storage || hash_in_use)
-		bpf_map_delete_elem(&socket_hash, &key);
 }
 
 static __always_inline void name_process(struct wire_process *process, struct task_struct *task)

@@ -10,27 +10,6 @@
 #define sk_state __sk_common.skc_state
 #define sk_flags __sk_common.skc_flags
 
-/*
- * How a socket's fields are read. A program on a socket's hook has the socket itself, and reads it like any
- * memory. A program that has only its address, out of a map, copies each field by a checked read, so that
- * a socket freed meanwhile gives wrong bytes at worst; it checks afterwards that the address still means the
- * same connection.
- */
-#ifdef SOCKETS_ARE_ADDRESSES
-#define READ(socket, field) BPF_CORE_READ(socket, field)
-#define as_tcp(sk) ((struct tcp_sock *)(sk))
-#else
-#define READ(socket, field) ((socket)->field)
-#define as_tcp(sk) ((struct tcp_sock *)bpf_skc_to_tcp_sock(sk))
-#endif
-
-/*
- * The same socket, to read pointers from. Of each pointer that is read from an argument of a hook the verifier asks
- * whether it may be trusted, and for that goes through the names of all types of the kernel: a quarter of a millisecond,
- * each time it comes by.
- */
-#define plain(tcp) ((struct sock *)(tcp))
-
 static __always_inline bool is_mapped(struct sock *sk)
 {
 	return READ(sk, sk_family) == AF_INET6 &&
@@ -143,26 +122,37 @@ static __always_inline void explain_close_wait(struct wire_origin *origin, struc
 		origin->reason = unread ? WIRE_REASON_EOF_UNREAD : WIRE_REASON_EOF_READ;
 }
 
-/* The whole record but what depends on its kind. The record must be zeroed. */
-static __always_inline void describe(struct wire_origin *origin, struct sock *sk, struct tcp_sock *tcp,
-				     struct memory *memory, __u64 now)
+/* Which connection it is. */
+static __always_inline void describe(struct wire_origin *origin, struct sock *sk, struct tcp_sock *tcp)
 {
-	if (memory) {
-		origin->opener = memory->opener;
-		origin->closer = memory->closer;
-		origin->opened_ns = memory->opened_ns;
-		origin->since_ns = memory->fin_sent_ns;
-		origin->role = memory->role;
-		origin->opener_source = memory->opener_source;
-		origin->closer_source = memory->closer_source;
-		origin->cause = memory->cause;
-	}
 	origin->socket = (__u64)sk;
-	origin->time_ns = now;
 	origin->netns = netns_of(plain(tcp));
 	origin->local_port = local_port_of(tcp);
 	origin->peer_port = peer_port_of(sk);
 	copy_addresses(origin, sk);
+}
+
+/* What is remembered of whom and since when; the rest is to be filled in. */
+static __always_inline void recount(struct wire_origin *origin, const struct memory *memory)
+{
+	if (memory->has_record)
+		__builtin_memcpy(origin, &memory->record, sizeof(*origin));
+	else
+		__builtin_memset(origin, 0, sizeof(*origin));
+	if (!memory->fin_sent_ns)
+		__builtin_memset(&origin->closer, 0, sizeof(origin->closer));
+	origin->opened_ns = memory->opened_ns;
+	origin->since_ns = memory->fin_sent_ns;
+	origin->role = memory->role;
+}
+
+/*
+ * When the packet came that is being handled. The kernel notes that for each, so it costs no look at a clock. Outside of
+ * what a packet does it is when the last one came or went.
+ */
+static __always_inline __u64 packet_ns(struct tcp_sock *tcp)
+{
+	return READ(tcp, tcp_mstamp) * 1000 + suspended_ns;
 }
 
 static __always_inline bool is_target_process(struct wire_origin *origin)
@@ -189,19 +179,6 @@ static __always_inline void send(const struct wire_origin *origin)
 		flags = BPF_RB_FORCE_WAKEUP;
 	if (bpf_ringbuf_output(&events, (void *)origin, sizeof(*origin), flags))
 		count_loss(ring_full);
-}
-
-/*
- * A small socket that was handed over is in TIME_WAIT. Several may find out at the same time, the hook, the iterator
- * and who handed it over: whoever deletes the entry reports it, from a copy of its own.
- */
-static __always_inline void report_time_wait(__u64 key, struct wire_origin *origin)
-{
-	if (bpf_map_delete_elem(&handed_over, &key) || !settings.want_time_wait || !is_target_process(origin))
-		return;
-	origin->kind = WIRE_TIME_WAIT;
-	origin->time_ns = bpf_ktime_get_boot_ns();
-	send(origin);
 }
 
 #endif

@@ -3,17 +3,7 @@
  * What no change of state tells: sockets older than the tracer, sockets that stay where they are, and who
  * has them open. All of it is read by the frontend from iterators, none of it runs by itself.
  */
-#include "files.bpf.h"
-
-/* The peer's last packet is the best that is known of when an older socket entered its state. */
-static __always_inline __u64 last_packet_ns(struct sock *sk)
-{
-	__u32 jiffies = (__u32)bpf_jiffies64() - BPF_CORE_READ((struct tcp_sock *)sk, rcv_tstamp);
-
-	if (jiffies > (__u32)-1000) /* a packet came meanwhile, in a later jiffy */
-		jiffies = 0;
-	return bpf_ktime_get_boot_ns() - jiffies * nanoseconds_per_jiffy();
-}
+#include "listing.bpf.h"
 
 /*
  * How long a small socket has waited is known from how long it still will, as it was given tcp_fin_timeout
@@ -28,40 +18,11 @@ static __always_inline __u64 small_socket_since_ns(struct inet_timewait_sock *sm
 	return bpf_ktime_get_boot_ns() - (waited > 0 ? waited : 0) * nanoseconds_per_jiffy();
 }
 
-/* Puts the socket into the map of those that wait, where the next steps find it. */
-static __always_inline void list(struct sock *sk, struct memory *memory)
+/* Should the tracer be made to close the socket, it is this process that did. */
+static __always_inline void note_holder(struct memory *memory, struct task_struct *task)
 {
-	struct wire_origin origin = {};
-	__u64 key = (__u64)sk;
-	__u8 state;
-
-	describe(&origin, sk, as_tcp(sk), memory, bpf_ktime_get_boot_ns());
-	origin.kind = memory->waiting;
-	origin.since_ns = memory->waiting_since_ns;
-	origin.approximate_since = memory->approximate_since;
-	memory->listed = 1;
-	if (bpf_map_update_elem(&waiting, &key, &origin, BPF_ANY)) {
-		count_loss(waiting_full);
-		return;
-	}
-	/* Did it leave its state while this ran, and was not found in the map? */
-	state = BPF_CORE_READ(sk, sk_state);
-	if (!memory->waiting || state != (origin.kind == WIRE_CLOSE_WAIT ? TCP_CLOSE_WAIT : TCP_FIN_WAIT2))
-		unlist(sk);
-}
-
-/* A socket in CLOSE_WAIT or FIN_WAIT2 that no program saw enter: as long there as the peer's last packet is old. */
-static __always_inline void seed_waiting(struct sock *sk, struct memory *memory)
-{
-	__u8 state = BPF_CORE_READ(sk, sk_state);
-
-	if (!(state == TCP_CLOSE_WAIT && settings.want_close_wait) &&
-	    !(state == TCP_FIN_WAIT2 && settings.want_fin_wait2))
-		return;
-	memory->waiting_since_ns = last_packet_ns(sk);
-	memory->approximate_since = 1;
-	memory->waiting = state == TCP_CLOSE_WAIT ? WIRE_CLOSE_WAIT : WIRE_FIN_WAIT2;
-	list(sk, memory);
+	if (!memory->fin_sent_ns)
+		name_process(&record_of(memory)->closer, task);
 }
 
 /* Every open file once, after the hooks are attached: what has no memory is older than they are. */
@@ -70,6 +31,7 @@ int seed_from_files(struct bpf_iter__task_file *context)
 {
 	struct sock *sk = tcp_socket_of(context);
 	struct task_struct *task = context->task;
+	struct wire_origin *record;
 	struct memory *memory;
 	__u8 state;
 
@@ -81,19 +43,20 @@ int seed_from_files(struct bpf_iter__task_file *context)
 		return 0;
 	memory = recall(sk);
 	if (memory) {
-		name_process(&memory->holder, task);
+		note_holder(memory, task);
 		return 0;
 	}
-	memory = remember(sk);
+	memory = remember_far(sk);
 	if (!memory)
 		return 0;
-	name_process(&memory->opener, task);
-	memory->opener_source = WIRE_SOURCE_OPEN_FILE;
-	memory->holder = memory->opener;
+	record = record_of(memory);
+	name_process(&record->opener, task);
+	record->opener_source = WIRE_SOURCE_OPEN_FILE;
+	record->closer = record->opener;
 	memory->role = role_of(sk);
 	/* It is open and has sent its FIN: that was shutdown(). */
 	if (state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 || state == TCP_CLOSING)
-		memory->cause = WIRE_CAUSE_SHUTDOWN;
+		record->cause = WIRE_CAUSE_SHUTDOWN;
 	seed_waiting(sk, memory);
 	return 0;
 }
@@ -119,7 +82,7 @@ int seed_from_table(struct bpf_iter__tcp *context)
 			return 0;
 		if (recall(sk))
 			return 0;
-		memory = remember(sk);
+		memory = remember_far(sk);
 		if (!memory)
 			return 0;
 		memory->role = role_of(sk);
@@ -144,43 +107,10 @@ int seed_from_table(struct bpf_iter__tcp *context)
 	origin.no_byte_counts = 1;
 	copy_addresses(&origin, sk);
 	key = (__u64)small;
+	handed_over_in_use = 1;
 	error = bpf_map_update_elem(&handed_over, &key, &origin, BPF_NOEXIST);
 	if (error && error != -EEXIST)
 		count_loss(handed_over_full);
-	return 0;
-}
-
-static __always_inline void list_if_due(struct sock *sk, struct memory *memory)
-{
-	/* It may have entered its state while no program ran. */
-	if (!memory->waiting_since_ns)
-		seed_waiting(sk, memory);
-	if (memory->waiting && !memory->listed &&
-	    bpf_ktime_get_boot_ns() - memory->waiting_since_ns >= current_round.min_age_ns)
-		list(sk, memory);
-}
-
-/* First step of a round, over every socket that is remembered: those that have waited for min_age are listed. */
-SEC("iter/bpf_sk_storage_map")
-int list_due(struct bpf_iter__bpf_sk_storage_map *context)
-{
-	struct memory *memory = context->value;
-	struct sock *sk = context->sk;
-
-	if (sk && memory)
-		list_if_due(sk, memory);
-	return 0;
-}
-
-/* The same for those that are remembered in the hash. */
-SEC("iter/bpf_map_elem")
-int list_due_from_hash(struct bpf_iter__bpf_map_elem *context)
-{
-	struct memory *memory = context->value;
-	__u64 *key = context->key;
-
-	if (key && memory)
-		list_if_due((struct sock *)*key, memory);
 	return 0;
 }
 
@@ -246,7 +176,7 @@ static __always_inline void write_holder(struct bpf_iter__task_file *context, st
 
 	name_process(&holder.process, task);
 	if (memory)
-		memory->holder = holder.process;
+		note_holder(memory, task);
 	if (!marked(sk))
 		return;
 	holder.socket = (__u64)sk;

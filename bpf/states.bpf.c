@@ -4,6 +4,7 @@
  * close, shutdown and exit run in it. The rest runs in softirq on whatever was interrupted, and names
  * nobody.
  */
+#include "table.bpf.h"
 #include "timewait.bpf.h"
 
 #define MAX_PROCESSORS 1024
@@ -19,7 +20,6 @@ struct call {
 static struct processor {
 	struct call of_process;
 	struct call of_softirq;
-	__u32 departures; /* how many it has noted */
 } __attribute__((aligned(64))) processors[MAX_PROCESSORS];
 
 static __always_inline struct processor *processor_here(void)
@@ -49,114 +49,105 @@ static __always_inline __u8 cause_of(struct tcp_sock *tcp, struct task_struct *t
 	return task_flags(task) & PF_EXITING ? WIRE_CAUSE_EXIT : WIRE_CAUSE_CLOSE;
 }
 
-/* The current process called connect(). A socket can be used again after a disconnect: start anew. */
+/* The current process called connect(). A socket can be used again after a disconnect. */
 static __always_inline void on_connect(struct sock *sk)
 {
 	struct task_struct *task = current_task();
-	struct memory *memory = remember(sk);
+	struct memory *memory = start_anew(sk);
 
 	if (!memory)
 		return;
-	__builtin_memset(memory, 0, sizeof(*memory));
-	memory->opened_ns = bpf_ktime_get_boot_ns();
+	memory->peer_port = peer_port_of(sk);
 	memory->role = WIRE_ROLE_CLIENT;
 	if (process_acts(sk, task)) {
-		name_process(&memory->opener, task);
-		memory->opener_source = WIRE_SOURCE_CONNECT;
+		struct wire_origin *record = record_of(memory);
+
+		name_process(&record->opener, task);
+		record->opener_source = WIRE_SOURCE_CONNECT;
 	}
+	memory->opened_ns = bpf_ktime_get_boot_ns();
 }
 
 /* A passive handshake is done: the socket waits to be accepted, and no process has it yet. */
-static __always_inline void on_handshake(struct sock *sk)
+static __always_inline void on_handshake(struct sock *sk, struct tcp_sock *tcp)
 {
-	struct memory *memory = remember(sk);
+	struct memory *memory = recall(sk);
 
-	if (!memory || memory->opened_ns)
-		return; /* a simultaneous open: both ends called connect() */
-	memory->opened_ns = bpf_ktime_get_boot_ns();
+	/* A simultaneous open: both ends called connect(). Or an understudy comes late: it may be accepted meanwhile. */
+	if (memory && memory->peer_port == peer_port_of(sk) &&
+	    (memory->role == WIRE_ROLE_CLIENT || settings.has_understudy))
+		return;
+	memory = start_anew(sk);
+	if (!memory)
+		return;
+	memory->peer_port = peer_port_of(sk);
 	memory->role = WIRE_ROLE_SERVER;
+	memory->opened_ns = packet_ns(tcp);
 }
 
 /*
  * While an iterator looks at a file it holds a reference. If that becomes the last one, because the process
  * closes the file in this moment, the tracer is made to close the socket: it stands in for whom it looked at.
  */
-static __always_inline bool is_tracer(void)
+static __always_inline bool is_tracer(struct task_struct *task)
 {
-	return bpf_get_current_pid_tgid() >> 32 == tracer;
+	return (__u32)TASK_READ(task, tgid) == tracer;
 }
 
-/* Notes the connection among the departures of this processor. */
-static __always_inline void depart(struct sock *sk, struct tcp_sock *tcp, struct memory *memory)
+/* The current process ends this side of the connection: says so in the record. */
+static __always_inline void name_closer(struct wire_origin *record, struct sock *sk, struct tcp_sock *tcp,
+					struct task_struct *task)
 {
-	__u32 cpu = bpf_get_smp_processor_id();
-	struct processor *here = &processors[cpu & (MAX_PROCESSORS - 1)];
-	__u32 place = cpu * settings.departures + (here->departures++ & (settings.departures - 1));
-	struct departure *departure = bpf_map_lookup_elem(&departures, &place);
-
-	if (!departure)
-		return;
-	if (departure->is_pending && !is_on_its_way(departure))
-		count_loss(ended_unseen); /* nobody has looked for it yet, and now nobody can */
-	departure->is_pending = 0;
-	barrier();
-	__builtin_memset(&departure->origin, 0, sizeof(departure->origin));
-	describe(&departure->origin, sk, tcp, memory, memory->fin_sent_ns);
-	departure->net = (__u64)plain(tcp)->__sk_common.skc_net.net;
-	departure->hash = sk->__sk_common.skc_hash;
-	barrier();
-	departure->is_pending = 1;
-	memory->departure = place + 1;
-	if (!current_round.departed)
-		current_round.departed = 1;
-}
-
-/* Its end is seen: nobody has to look for it. */
-static __always_inline void arrive(struct sock *sk, struct memory *memory)
-{
-	__u32 place = memory->departure - 1;
-	struct departure *departure;
-
-	if (!settings.departures || !memory->departure)
-		return;
-	departure = bpf_map_lookup_elem(&departures, &place);
-	if (departure && departure->origin.socket == (__u64)sk &&
-	    departure->origin.since_ns == memory->fin_sent_ns)
-		departure->is_pending = 0;
+	if (is_tracer(task)) {
+		if (record->closer.pid)
+			record->closer_source = WIRE_SOURCE_CLOSE;
+	} else if (process_acts(sk, task)) {
+		name_process(&record->closer, task);
+		record->closer_source = WIRE_SOURCE_CLOSE;
+		record->cause = cause_of(tcp, task);
+	} else {
+		__builtin_memset(&record->closer, 0, sizeof(record->closer));
+	}
 }
 
 static __always_inline void on_first_fin(struct sock *sk, struct tcp_sock *tcp)
 {
-	struct task_struct *task = current_task();
 	struct memory *memory = remember(sk);
+	struct wire_origin *record;
 
+	/* Neither the end of the connection before nor the beginning of this one was seen. */
+	if (memory && memory->peer_port && memory->peer_port != peer_port_of(sk))
+		memory = start_anew(sk);
 	if (!memory)
 		return;
-	arrive(sk, memory); /* if this is handled for the second time */
+	record = record_of(memory);
+	name_closer(record, sk, tcp, current_task());
+	describe(record, sk, tcp);
+	memory->net = (__u64)plain(tcp)->__sk_common.skc_net.net;
+	memory->hash = sk->__sk_common.skc_hash;
 	memory->fin_sent_ns = bpf_ktime_get_boot_ns();
-	if (is_tracer()) {
-		memory->closer = memory->holder;
-		memory->closer_source = WIRE_SOURCE_CLOSE;
-	} else if (process_acts(sk, task)) {
-		name_process(&memory->closer, task);
-		memory->closer_source = WIRE_SOURCE_CLOSE;
-		memory->cause = cause_of(tcp, task);
-	}
-	if (settings.departures)
-		depart(sk, tcp, memory);
 }
 
-/* From now on it waits, until somebody does something. Most do at once: no more than the time is noted. */
-static __always_inline void on_wait(struct sock *sk, __u8 state)
+/* From now on the process may leave it there. Most do not: no more than the time is noted. */
+static __always_inline void on_close_wait(struct sock *sk, struct tcp_sock *tcp)
 {
 	struct memory *memory = remember(sk);
 
 	if (!memory)
 		return;
-	memory->waiting_since_ns = bpf_ktime_get_boot_ns();
-	if (state == WIRE_FIN_WAIT2 && memory->fin_sent_ns)
-		memory->waiting_since_ns = memory->fin_sent_ns;
-	memory->waiting = state;
+	memory->waiting_since_ns = packet_ns(tcp);
+	memory->waiting_since_jiffies = bpf_jiffies64();
+	memory->waiting = WIRE_CLOSE_WAIT;
+}
+
+#define LONGEST_JIFFY_NS 10000000
+
+/* Has it waited for less than min_age? Jiffies are at hand, other than the time: false where they do not tell. */
+static __always_inline bool waits_briefly(struct memory *memory)
+{
+	__u32 jiffies = (__u32)bpf_jiffies64() - memory->waiting_since_jiffies;
+
+	return memory->waiting_since_jiffies && (jiffies + 1ULL) * LONGEST_JIFFY_NS < settings.min_age_ns;
 }
 
 /*
@@ -166,23 +157,30 @@ static __always_inline void on_wait(struct sock *sk, __u8 state)
 static __always_inline void on_close_wait_left(struct sock *sk, struct tcp_sock *tcp)
 {
 	struct task_struct *task = current_task();
-	__u64 now = bpf_ktime_get_boot_ns();
-	struct wire_origin *entry = NULL, end = {};
+	struct wire_origin *entry = NULL, end;
 	struct memory *memory = recall(sk);
+	__u64 now;
 
 	if (!memory || memory->waiting != WIRE_CLOSE_WAIT)
 		return;
 	memory->waiting = 0;
 	if (memory->listed)
 		entry = entry_of(sk);
+	else if (!settings.report_exits && waits_briefly(memory))
+		return;
+	now = bpf_ktime_get_boot_ns();
 	if (now - memory->waiting_since_ns < settings.min_age_ns && !(entry && entry->reported) &&
 	    !(settings.report_exits && task_flags(task) & PF_EXITING && process_acts(sk, task))) {
 		if (entry)
 			unlist(sk);
 		return;
 	}
-	describe(&end, sk, tcp, memory, now);
+	recount(&end, memory);
+	if (memory->has_record)
+		end.closer = memory->record.closer; /* for the tracer, if it is made to close */
+	describe(&end, sk, tcp);
 	end.kind = WIRE_CLOSE_WAIT_END;
+	end.time_ns = now;
 	end.since_ns = memory->waiting_since_ns;
 	end.approximate_since = memory->approximate_since;
 	if (entry) {
@@ -197,13 +195,9 @@ static __always_inline void on_close_wait_left(struct sock *sk, struct tcp_sock 
 	copy_byte_counts(&end, tcp, true);
 	if (sk->sk_err) {
 		end.cause = WIRE_CAUSE_RESET;
-	} else if (is_tracer()) {
-		end.closer = memory->holder;
-		end.closer_source = WIRE_SOURCE_CLOSE;
-	} else if (process_acts(sk, task)) {
-		name_process(&end.closer, task);
-		end.closer_source = WIRE_SOURCE_CLOSE;
-		end.cause = cause_of(tcp, task);
+		__builtin_memset(&end.closer, 0, sizeof(end.closer));
+	} else {
+		name_closer(&end, sk, tcp, task);
 	}
 	send(&end);
 }
@@ -214,40 +208,45 @@ static __always_inline void on_close_wait_left(struct sock *sk, struct tcp_sock 
  */
 static __always_inline void on_closed_actively(struct sock *sk, struct tcp_sock *tcp, int from)
 {
-	struct wire_origin origin = {}, *entry;
+	/* An understudy may come here after the memory was given back. */
+	struct memory *memory = settings.has_understudy ? recall(sk) : remember(sk);
 	struct inet_timewait_sock *small;
-	struct memory *memory = recall(sk);
+	struct wire_origin *origin, *entry;
 	bool gave_up = false;
 	struct net *net;
 
-	if (memory) {
-		if (memory->closed)
-			return;
-		memory->closed = 1;
-		memory->waiting = 0;
-		arrive(sk, memory);
-		entry = memory->listed ? entry_of(sk) : NULL;
+	if (!memory || memory->closed)
+		return;
+	memory->closed = 1;
+	origin = record_of(memory);
+	if (!memory->fin_sent_ns)
+		describe(origin, sk, tcp);
+	origin->opened_ns = memory->opened_ns;
+	origin->since_ns = memory->fin_sent_ns;
+	origin->role = memory->role;
+	if (memory->listed) {
+		entry = entry_of(sk);
 		if (entry) {
-			origin.reported = entry->reported;
+			origin->reported = entry->reported;
 			unlist(sk);
 		}
 	}
-	describe(&origin, sk, tcp, memory, bpf_ktime_get_boot_ns());
-	origin.entered_from = from;
+	origin->time_ns = packet_ns(tcp);
+	origin->entered_from = from;
 	net = plain(tcp)->__sk_common.skc_net.net;
-	small = small_socket_of(net, sk->__sk_common.skc_hash, &origin, &gave_up);
+	small = small_socket_of(net, sk->__sk_common.skc_hash, origin, &gave_up);
 	if (!small)
 		return;
 	if (BPF_CORE_READ(small, tw_substate) == TCP_TIME_WAIT) {
-		if (!settings.want_time_wait || !is_target_process(&origin))
+		if (!settings.want_time_wait || !is_target_process(origin))
 			return;
-		origin.kind = WIRE_TIME_WAIT;
-		copy_byte_counts(&origin, tcp, true);
-		send(&origin);
+		origin->kind = WIRE_TIME_WAIT;
+		copy_byte_counts(origin, tcp, true);
+		send(origin);
 		return;
 	}
-	copy_byte_counts(&origin, tcp, false);
-	hand_over(small, net, &origin);
+	copy_byte_counts(origin, tcp, false);
+	hand_over(small, net, origin);
 }
 
 static __always_inline void on_state(struct sock *sk, int from, int to)
@@ -257,14 +256,14 @@ static __always_inline void on_state(struct sock *sk, int from, int to)
 	/* close() after shutdown() sets FIN_WAIT1 or FIN_WAIT2 once more, and is not who sent the FIN. */
 	if (from == to)
 		return;
-	/* Half of all changes are nothing to remember: they end here. */
+	/*
+	 * More than half of all changes are nothing to remember: they end here. So is FIN_WAIT2, in which a closed socket as a
+	 * rule is handed over to a small one in the same breath; one that stays in it the sweep finds.
+	 */
 	if (from != TCP_CLOSE_WAIT && (to == TCP_SYN_RECV || to == TCP_LISTEN || to == TCP_LAST_ACK ||
-				       to == TCP_CLOSING || (to == TCP_ESTABLISHED && from != TCP_SYN_RECV))) {
-		/* A new socket: what is remembered at its address is of one whose end was not seen. */
-		if (from == TCP_LISTEN && to == TCP_SYN_RECV)
-			forget(sk);
+				       to == TCP_CLOSING || to == TCP_FIN_WAIT2 || from == TCP_LAST_ACK ||
+				       (to == TCP_ESTABLISHED && from != TCP_SYN_RECV)))
 		return;
-	}
 	tcp = (struct tcp_sock *)bpf_skc_to_tcp_sock(sk);
 	if (!tcp || !is_wanted(sk, tcp)) {
 		/* Before its local port was chosen it may have been wanted. */
@@ -272,26 +271,24 @@ static __always_inline void on_state(struct sock *sk, int from, int to)
 			forget(sk);
 		return;
 	}
-	if (from == TCP_CLOSE_WAIT)
+	if (from == TCP_CLOSE_WAIT) {
 		on_close_wait_left(sk, tcp);
+		forget(sk); /* the peer has closed first: no TIME_WAIT comes of it */
+		return;
+	}
 	switch (to) {
 	case TCP_SYN_SENT:
 		on_connect(sk);
 		break;
 	case TCP_ESTABLISHED:
-		on_handshake(sk);
+		on_handshake(sk, tcp);
 		break;
 	case TCP_FIN_WAIT1:
 		on_first_fin(sk, tcp);
 		break;
-	case TCP_FIN_WAIT2:
-		/* A closed socket as a rule is handed over to a small one in the same breath. */
-		if (settings.want_fin_wait2)
-			on_wait(sk, WIRE_FIN_WAIT2);
-		break;
 	case TCP_CLOSE_WAIT:
 		if (settings.want_close_wait)
-			on_wait(sk, WIRE_CLOSE_WAIT);
+			on_close_wait(sk, tcp);
 		break;
 	case TCP_CLOSE:
 		if (from == TCP_FIN_WAIT1 || from == TCP_FIN_WAIT2 || from == TCP_CLOSING)
@@ -327,6 +324,7 @@ int BPF_PROG(handle_state, struct sock *sk, int from, int to)
 	return 0;
 }
 
+#ifndef WITHOUT_TABLE
 /*
  * From v7.0 a process may be moved to another processor between the two. Then both handle the call: all that
  * on_state does can be done twice.
@@ -346,5 +344,6 @@ int BPF_PROG(handle_missed_state, struct sock *sk, int from, int to)
 		on_state(sk, from, to);
 	return 0;
 }
+#endif
 
 char LICENSE[] SEC("license") = "GPL";

@@ -8,6 +8,7 @@
 #define TCPLINGER_TIMEWAIT_BPF_H
 
 #include "origin.bpf.h"
+#include "table.bpf.h"
 
 /* Chains are short, and a new small socket stands at the head of its chain. A longer walk is counted as a loss. */
 #define MAX_CHAIN 16
@@ -55,19 +56,17 @@ static __always_inline bool is_still(struct inet_timewait_sock *small, struct ne
 #define GAVE_UP 1
 
 /*
- * The small socket with this hash and these ports, 0 if there is none, or GAVE_UP. A global function: the verifier goes
- * through its loop once, not once for each way that leads here, which would take longer than the rest of the start.
+ * The small socket with this hash and these ports in the chain that begins there, 0 if there is none, or GAVE_UP. A
+ * global function: the verifier goes through its loop once, not once for each way that leads here, which would take
+ * longer than the rest of the start.
  */
-__weak __noinline __u64 find_small_socket(__u64 hashinfo, __u32 hash, __u32 local_port, __u32 peer_port)
+__weak __noinline __u64 find_small_socket(__u64 chain, __u32 slot, __u32 hash, __u32 ports)
 {
-	struct inet_hashinfo *table = (struct inet_hashinfo *)hashinfo;
-	__u32 slot = hash & BPF_CORE_READ(table, ehash_mask);
-	void **chains = BPF_CORE_READ(table, ehash);
 	struct sock_common *small;
 	struct head head;
 	__u64 node = 0;
 
-	bpf_probe_read_kernel(&node, sizeof(node), chains + slot);
+	bpf_probe_read_kernel(&node, sizeof(node), (void *)chain);
 	for (int i = 0; i < MAX_CHAIN; i++) {
 		/* A chain ends with its own number. Another one's: a socket on the way has gone there meanwhile. */
 		if (node == ((__u64)slot << 1 | 1))
@@ -79,8 +78,8 @@ __weak __noinline __u64 find_small_socket(__u64 hashinfo, __u32 hash, __u32 loca
 			break;
 		if (HEAD(&head, unsigned int, skc_hash) == hash &&
 		    HEAD(&head, __u8, skc_state) == TCP_TIME_WAIT &&
-		    HEAD(&head, __u16, skc_num) == local_port &&
-		    bpf_ntohs(HEAD(&head, __be16, skc_dport)) == peer_port)
+		    HEAD(&head, __u16, skc_num) == ports >> 16 &&
+		    bpf_ntohs(HEAD(&head, __be16, skc_dport)) == (ports & 0xffff))
 			return (__u64)small;
 		node = HEAD(&head, __u64, skc_nulls_node.next);
 	}
@@ -91,8 +90,11 @@ __weak __noinline __u64 find_small_socket(__u64 hashinfo, __u32 hash, __u32 loca
 static __always_inline struct inet_timewait_sock *
 small_socket_of(struct net *net, __u32 hash, const struct wire_origin *origin, bool *gave_up)
 {
-	__u64 small =
-		find_small_socket((__u64)tcp_hashinfo_of(net), hash, origin->local_port, origin->peer_port);
+	struct inet_hashinfo *table = tcp_hashinfo_of(net);
+	__u32 slot = hash & READ(table, ehash_mask), ports = (__u32)origin->local_port << 16 | origin->peer_port;
+	/* By a helper: only a number may be passed on. */
+	__u64 chain = (__u64)BPF_CORE_READ(table, ehash) + slot * sizeof(void *);
+	__u64 small = find_small_socket(chain, slot, hash, ports);
 
 	if (!small || (small != GAVE_UP && is_still((void *)small, net, origin)))
 		return (void *)small;
@@ -102,44 +104,109 @@ small_socket_of(struct net *net, __u32 hash, const struct wire_origin *origin, b
 	return NULL;
 }
 
-/*
- * A socket that has sent the first FIN is on its way to its end, as far as anybody has seen. The hook runs before the
- * state changes, so it may still be in the one before.
- */
-static __always_inline bool is_on_its_way(struct departure *departure)
+/* Is the memory at this address still the small socket of this connection, alive or just dead? */
+static __always_inline bool is_same_connection(struct inet_timewait_sock *small, const struct wire_origin *origin)
 {
-	struct sock *sk = (struct sock *)departure->origin.socket;
-	__u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	struct head head;
 
-	return (state == TCP_ESTABLISHED || state == TCP_SYN_RECV || state == TCP_FIN_WAIT1 ||
-		state == TCP_FIN_WAIT2 || state == TCP_CLOSING) &&
-	       BPF_CORE_READ(sk, __sk_common.skc_hash) == departure->hash &&
-	       (__u64)BPF_CORE_READ(sk, __sk_common.skc_net.net) == departure->net;
+	return !bpf_probe_read_kernel(&head, sizeof(head), small) && is_small_socket_of(&head, origin) &&
+	       BPF_CORE_READ(small, __tw_common.skc_net.net, ns.inum) == origin->netns;
 }
 
-/* The small socket is in FIN_WAIT2: it is looked at again when the peer's FIN comes. */
-static __always_inline void hand_over(struct inet_timewait_sock *small, struct net *net,
-				      struct wire_origin *origin)
+static __always_inline void tell_time_wait(struct wire_origin *origin)
+{
+	if (!settings.want_time_wait || !is_target_process(origin))
+		return;
+	origin->kind = WIRE_TIME_WAIT;
+	origin->time_ns = bpf_ktime_get_boot_ns();
+	send(origin);
+}
+
+static __always_inline struct small_socket *small_socket_at(__u32 place)
+{
+	__u32 number = place - (WIRE_WAYS << settings.table_bits);
+
+	return bpf_map_lookup_elem(&small_sockets, &number);
+}
+
+/*
+ * A small socket that was handed over is in TIME_WAIT. Several may find out at the same time, the hook, the look and who
+ * handed it over: whoever takes the entry tells.
+ */
+static __always_inline void take_and_tell(__u32 place, __u32 key, struct wire_origin *origin)
+{
+	if (!mark(place, key, key | UNFINISHED))
+		return;
+	tell_time_wait(origin);
+	give_back(place);
+}
+
+/* False: the table has no room. */
+static __always_inline bool hand_over_near(struct inet_timewait_sock *small, struct net *net,
+					   const struct wire_origin *origin)
+{
+	__u32 half = half_of(small), place = claim_place(half, OF_SMALL_SOCKETS);
+	struct small_socket *entry;
+
+	if (place == NOWHERE) {
+		/* An entry of the small socket that had this memory before, and ended since the last look? */
+		__u32 older = find_place(half, OF_SMALL_SOCKETS);
+
+		entry = small_socket_at(older);
+		if (!entry || entry->address != (__u64)small || !mark(older, half, half | UNFINISHED))
+			return false;
+		count_loss(handed_over_gone);
+		place = older;
+	}
+	entry = small_socket_at(place);
+	if (!entry)
+		return false;
+	__builtin_memcpy(&entry->origin, origin, sizeof(entry->origin));
+	entry->address = (__u64)small;
+	entry->is_written = 0;
+	publish(place, half);
+	/* The peer's FIN may have come on another processor before the entry was there for the hook to find, and a reset. */
+	if (!is_still(small, net, origin)) {
+		if (mark(place, half, half | UNFINISHED)) {
+			count_loss(ended_unseen);
+			give_back(place);
+		}
+	} else if (BPF_CORE_READ(small, tw_substate) == TCP_TIME_WAIT) {
+		take_and_tell(place, half, &entry->origin);
+	}
+	return true;
+}
+
+static __always_inline void hand_over_far(struct inet_timewait_sock *small, struct net *net,
+					  struct wire_origin *origin)
 {
 	__u64 key = (__u64)small;
 
-	origin->kind = WIRE_FIN_WAIT2;
-	if (!origin->since_ns)
-		origin->since_ns = origin->time_ns;
-	/* An entry of the small socket that had this memory before, and ended since the last look. */
+	handed_over_in_use = 1;
 	if (bpf_map_lookup_elem(&handed_over, &key))
 		count_loss(handed_over_gone);
 	if (bpf_map_update_elem(&handed_over, &key, origin, BPF_ANY)) {
 		count_loss(handed_over_full);
 		return;
 	}
-	/* The peer's FIN may have come on another processor before the entry was there for the hook to find, and a reset. */
 	if (!is_still(small, net, origin)) {
 		if (!bpf_map_delete_elem(&handed_over, &key))
 			count_loss(ended_unseen);
 	} else if (BPF_CORE_READ(small, tw_substate) == TCP_TIME_WAIT) {
-		report_time_wait(key, origin);
+		if (!bpf_map_delete_elem(&handed_over, &key))
+			tell_time_wait(origin);
 	}
+}
+
+/* The small socket is in FIN_WAIT2: it is looked at again when the peer's FIN comes. */
+static __always_inline void hand_over(struct inet_timewait_sock *small, struct net *net,
+				      struct wire_origin *origin)
+{
+	origin->kind = WIRE_FIN_WAIT2;
+	if (!origin->since_ns)
+		origin->since_ns = origin->time_ns;
+	if (!HAS_TABLE || !hand_over_near(small, net, origin))
+		hand_over_far(small, net, origin);
 }
 
 #endif

@@ -10,6 +10,7 @@
 #include <linux/types.h>
 
 #define WIRE_COMM_LENGTH 16
+#define WIRE_WAYS 16		 /* places of a set: their keys are a cache line */
 #define WIRE_PORT_BITMAP 8192 /* a bit a port */
 
 /* What a record is about. */
@@ -164,8 +165,6 @@ struct wire_round {
 	__u32 number;	  /* 1 to 254, then from 1 again; set by the frontend */
 	__u32 due;	  /* sockets that this round marked; counted by the kernel */
 	__u32 everything; /* sockets of earlier rounds as well; set by the frontend */
-	__u32 departed;	  /* a FIN was sent since the frontend cleared this; set by the kernel */
-	__u32 departing;  /* connections whose FIN is sent and whose end is to come; counted by the kernel */
 	__u32 padding;
 };
 
@@ -197,7 +196,8 @@ struct wire_settings {
 	__u8 want_time_wait;
 	__u8 want_close_wait;
 	__u8 want_fin_wait2;
-	__u8 sockets_in_storage;   /* per-socket memory is sk_storage; 0: a hash */
+	__u8 table_bits;	   /* a table of sockets has 1 << table_bits sets; 0: there is none */
+	__u8 sockets_in_storage;   /* what is not in the table is in sk_storage; 0: in a hash */
 	__u8 small_sockets_hooked; /* a hook sees each small socket enter TIME_WAIT */
 	__u8 report_exits;	   /* a CLOSE_WAIT that a process ends by its own end is told, however short */
 	__u8 has_understudy;	   /* the kernel skips programs that interrupt themselves */
@@ -206,11 +206,9 @@ struct wire_settings {
 	__u8 census_role;
 	__u8 census_peer;
 	__u8 census_ports;
+	__u8 counts_only; /* TIME_WAITs are counted by process and peer, and none is sent */
+	__u8 padding[2];
 	__u32 census_states; /* 1 << TCP_…: those that are counted */
-	__u8 counts_only;    /* TIME_WAITs are counted by process and peer, and none is sent */
-	__u8 padding[3];
-	__u32 departures; /* so many are kept for each processor: a power of two, or none */
-	__u8 padding2[4];
 };
 
 _Static_assert(sizeof(struct wire_process) == 32, "wire_process");
@@ -219,7 +217,7 @@ _Static_assert(sizeof(struct wire_holder) == 48, "wire_holder");
 _Static_assert(sizeof(struct wire_census_group) == 48, "wire_census_group");
 _Static_assert(sizeof(struct wire_census_entry) == 96, "wire_census_entry");
 _Static_assert(sizeof(struct wire_losses) == 96, "wire_losses");
-_Static_assert(sizeof(struct wire_settings) == 48, "wire_settings");
+_Static_assert(sizeof(struct wire_settings) == 40, "wire_settings");
 _Static_assert(sizeof(struct wire_count_key) == 56, "wire_count_key");
 _Static_assert(sizeof(struct wire_count) == 24, "wire_count");
 

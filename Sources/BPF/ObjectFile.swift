@@ -35,12 +35,24 @@ public struct ObjectFile: ~Copyable {
   /// right, their sum may be of two moments.
   public var losses: wire_losses { clb_object_losses(handle).pointee }
 
-  /// Are sockets remembered in the hash, all of them or some?
+  /// Are, or were, some sockets remembered in storage?
+  public var usesStorage: Bool { clb_object_uses_storage(handle) }
+
+  /// Are, or were, some small sockets in the hash?
+  public var usesHandedOver: Bool { clb_object_uses_handed_over(handle) }
+
+  /// Are, or were, some remembered in the hash?
   public var usesHash: Bool { clb_object_uses_hash(handle) }
 
   /// This process by its pid in the initial pid namespace, whichever it is in itself; 0 until `seed_from_files` has
   /// run.
   public var tracer: UInt32 { clb_object_tracer(handle) }
+
+  /// CLOCK_BOOTTIME less CLOCK_MONOTONIC, which the programs need to tell the one by the other.
+  public var suspendedNanoseconds: UInt64 {
+    get { clb_object_suspended(handle).pointee }
+    nonmutating set { clb_object_suspended(handle).pointee = newValue }
+  }
 
   public func withRound<Result>(_ body: (inout wire_round) -> Result) -> Result {
     body(&clb_object_round(handle).pointee)
@@ -62,6 +74,11 @@ public struct ObjectFile: ~Copyable {
     try check(clb_map_resize(handle, map, maxEntries, preallocated), "resize", map)
   }
 
+  /// Arrays have all their memory from the start.
+  public func resize(array map: String, maxEntries: UInt32) throws(BPFError) {
+    try check(clb_array_resize(handle, map, maxEntries), "resize", map)
+  }
+
   public func load() throws(BPFError) {
     try check(clb_object_load(handle), "load", "BPF programs")
   }
@@ -72,9 +89,6 @@ public struct ObjectFile: ~Copyable {
     guard let link else { throw BPFError("attach", program, code: 22) }
     return Link(owning: link)
   }
-
-  /// Processors that are there or may be added, as the kernel numbers them.
-  public static var possibleProcessors: Int { max(1, Int(clb_possible_processors())) }
 
   /// Runs of a program that the kernel skipped because it interrupted the same program on the same processor.
   public func missedRuns(of program: String) throws(BPFError) -> UInt64 {

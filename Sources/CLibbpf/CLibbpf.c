@@ -173,14 +173,24 @@ struct wire_round *clb_object_round(struct clb_object *object)
 	return &object->skeleton->data->current_round;
 }
 
-int clb_possible_processors(void)
+bool clb_object_uses_storage(struct clb_object *object)
 {
-	return libbpf_num_possible_cpus();
+	return object->skeleton->bss->storage_in_use;
 }
 
 bool clb_object_uses_hash(struct clb_object *object)
 {
-	return object->skeleton->bss->hash_in_use || !object->skeleton->rodata->settings.sockets_in_storage;
+	return object->skeleton->bss->hash_in_use;
+}
+
+bool clb_object_uses_handed_over(struct clb_object *object)
+{
+	return object->skeleton->bss->handed_over_in_use;
+}
+
+uint64_t *clb_object_suspended(struct clb_object *object)
+{
+	return (uint64_t *)&object->skeleton->bss->suspended_ns;
 }
 
 static struct bpf_program *program_named(struct clb_object *object, const char *name)
@@ -255,6 +265,13 @@ int clb_map_resize(struct clb_object *object, const char *name, uint32_t max_ent
 		return -ENOENT;
 	error = bpf_map__set_max_entries(map, max_entries);
 	return error ? error : bpf_map__set_map_flags(map, preallocated ? 0 : BPF_F_NO_PREALLOC);
+}
+
+int clb_array_resize(struct clb_object *object, const char *name, uint32_t max_entries)
+{
+	struct bpf_map *map = map_named(object, name);
+
+	return map ? bpf_map__set_max_entries(map, max_entries) : -ENOENT;
 }
 
 int clb_map_put(struct clb_object *object, const char *name, const void *key, size_t key_size,

@@ -18,9 +18,6 @@ public enum Host {
     return (major, minor)
   }
 
-  /// Those that are switched on.
-  public static var processors: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
-
   public static var pageSize: Int { sysconf(Int32(_SC_PAGESIZE)) }
 
   public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
@@ -35,6 +32,15 @@ public enum Host {
 
   /// CLOCK_BOOTTIME: what the kernel stamps records with.
   public static var bootNanoseconds: UInt64 { UInt64(nanoseconds(of: CLOCK_BOOTTIME)) }
+
+  /// How long the machine has slept: CLOCK_BOOTTIME less CLOCK_MONOTONIC. The two are read one after the other, so the
+  /// least of some differences is the truest.
+  public static var suspendedNanoseconds: UInt64 {
+    (0..<5).reduce(UInt64.max) { least, _ in
+      let monotonic = nanoseconds(of: CLOCK_MONOTONIC)
+      return min(least, UInt64(max(0, nanoseconds(of: CLOCK_BOOTTIME) - monotonic)))
+    }
+  }
 
   /// What the calling thread has used of a processor.
   public static var threadCPUNanoseconds: UInt64 { UInt64(nanoseconds(of: CLOCK_THREAD_CPUTIME_ID)) }

@@ -19,17 +19,22 @@ struct HookPlan {
   var accept: Hook?
   /// When a small socket enters TIME_WAIT; nil: the frontend looks.
   var smallSocket: Hook?
-  /// Per-socket memory in sk_storage rather than a hash.
+  /// Sockets that begin under the trace are remembered in a table.
+  var usesTable: Bool
+  /// The others in sk_storage, rather than in a hash.
   var usesSocketStorage: Bool
   /// bpf_loop() is there.
   var loops: Bool
   /// Maps may allocate as they grow, rather than at the start.
   var mapsGrow: Bool
-  /// The kernel skips a program that interrupts itself, so a second one stands behind the first.
+  /// The kernel skips a program that interrupts itself, and may leave it in the middle for another process: a second
+  /// one stands behind the first.
   var needsUnderstudy: Bool
   var refusals: [Start.Refusal] = []
 
-  var hooks: [Hook] { [Self.state] + [accept, smallSocket].compactMap(\.self) }
+  var state: Hook { usesTable ? Self.stateInTable : Self.stateInHash }
+
+  var hooks: [Hook] { [state] + [accept, smallSocket].compactMap(\.self) }
 
   /// In the order in which they must be attached: the understudy looks at what the program before it has done.
   var programs: [String] { hooks.map(\.program) + (needsUnderstudy ? [Self.understudy] : []) }
@@ -38,15 +43,19 @@ struct HookPlan {
     ["iter/task_file", "iter/tcp", "iter/bpf_map_elem"] + (usesSocketStorage ? ["iter/bpf_sk_storage_map"] : [])
   }
 
-  static let state = Hook(program: "handle_state", name: "tp_btf/inet_sock_set_state")
+  private static let stateInTable = Hook(program: "handle_state", name: "tp_btf/inet_sock_set_state")
+  private static let stateInHash = Hook(program: "handle_state_before_5_12", name: stateInTable.name)
   private static let understudy = "handle_missed_state"
   /// Follows a command and all that it starts.
   static let fork = "handle_fork"
   static let firstRead = Hook(program: "handle_read", name: "tp_btf/tcp_rcv_space_adjust")
   static let acceptReturn = Hook(program: "handle_accept_return", name: "kretprobe/inet_csk_accept")
   static let packetEnd = Hook(program: "handle_packet_end", name: "tp_btf/kfree_skb")
-  static let smallSocketExit = Hook(
-    program: "handle_small_socket", name: "fexit/tcp_timewait_state_process")
+  static let smallSocketExitName = "fexit/tcp_timewait_state_process"
+  private static let smallSocketExitInTable = Hook(
+    program: "handle_small_socket", name: smallSocketExitName)
+  private static let smallSocketExitInHash = Hook(
+    program: "handle_small_socket_before_5_12", name: smallSocketExitName)
 
   /// v6.10 changed the arguments; the wrong program could load and read nonsense.
   static func acceptExit(_ types: borrowing KernelTypes) -> Hook {
@@ -57,13 +66,15 @@ struct HookPlan {
 
   /// Every program that is loaded only if the plan has it.
   static let optionalPrograms = [
-    "handle_accept", "handle_accept_before_6_10", "handle_accept_return", "handle_read", "handle_small_socket",
-    "handle_packet_end", understudy, "find_holders", "find_holders_before_5_17", listing, fork,
+    "handle_accept", "handle_accept_before_6_10", "handle_accept_return", "handle_read",
+    smallSocketExitInTable.program, smallSocketExitInHash.program, "handle_packet_end", stateInTable.program, stateInHash.program, understudy, "find_holders",
+    "find_holders_before_5_17", sweepOfTable, sweepOfStorage, settlingOfTable, fork,
     "note_owners", "note_owners_before_5_17", "count_sockets", "report_groups",
   ]
 
-  /// Goes over the sockets that are remembered in sk_storage.
-  static let listing = "list_due"
+  static let sweepOfTable = "sweep_table"
+  static let settlingOfTable = "settle_small_sockets"
+  static let sweepOfStorage = "sweep_storage"
 
   /// Reads every open file for who holds a socket.
   var holders: String { loops ? "find_holders" : "find_holders_before_5_17" }
@@ -71,8 +82,11 @@ struct HookPlan {
   /// The plans to try, best first.
   ///
   /// - Throws: where a rung is asked for that this kernel does not have.
+  ///
+  /// - Parameter onlyCounts: a TIME_WAIT may be found by looking, rather than by a hook that runs for every packet that
+  ///   ends.
   static func ladder(
-    _ types: borrowing KernelTypes, _ choice: HookChoice
+    _ types: borrowing KernelTypes, _ choice: HookChoice, onlyCounts: Bool = false
   ) throws(TracingError) -> [HookPlan] {
     let hooks = HookSupport(types)
     if let reason = choice == .fentry ? hooks.acceptExit : choice == .kprobe ? hooks.kprobes : nil {
@@ -83,15 +97,18 @@ struct HookPlan {
     let hasStorage = types.hasHelper("BPF_FUNC_get_current_task_btf")
     // v6.1, struct bpf_mem_alloc: before, a map that allocates inside a tracing program can deadlock.
     let mapsGrow = types.hasStruct("bpf_mem_alloc")
-    // v6.1, 05b24ff9b2cf, which leaves no trace among the types: the same release.
-    let needsUnderstudy = mapsGrow
+    // v5.12, 5ffa25502b5a, the atomics that a table takes, leave no trace among the types; this helper came in v5.13.
+    let hasTable = types.hasHelper("BPF_FUNC_for_each_map_elem")
+    // v7.0 lets a process be put aside in the middle of a program; before, only a softirq comes between.
+    let needsUnderstudy = Host.kernelVersion.map { $0 >= (7, 0) } ?? true
     func plan(_ accept: Hook?, _ smallSocket: Hook?) -> HookPlan {
       // A kprobe gets the socket as a number, which sk_storage does not take.
       HookPlan(
-        accept: accept, smallSocket: smallSocket, usesSocketStorage: hasStorage && accept != acceptReturn,
+        accept: accept, smallSocket: smallSocket, usesTable: hasTable, usesSocketStorage: hasStorage && accept != acceptReturn,
         loops: types.hasHelper("BPF_FUNC_loop"), mapsGrow: mapsGrow, needsUnderstudy: needsUnderstudy)
     }
-    let packetEnd = hooks.packetEndNamesSocket ? packetEnd : nil
+    let smallSocketExit = hasTable ? smallSocketExitInTable : smallSocketExitInHash
+    let packetEnd = hooks.packetEndNamesSocket && !onlyCounts ? packetEnd : nil
     switch choice {
     case .auto:
       let best = plan(
@@ -136,7 +153,8 @@ struct HookSupport {
       refuse("fexit/inet_csk_accept", acceptExit)
     }
     if plan.accept == HookPlan.firstRead { refuse(HookPlan.acceptReturn.name, kprobes) }
-    if plan.smallSocket != HookPlan.smallSocketExit { refuse(HookPlan.smallSocketExit.name, smallSocketExit) }
+    let exit = HookPlan.smallSocketExitName
+    if plan.smallSocket?.name != exit { refuse(exit, smallSocketExit) }
     if plan.smallSocket == nil {
       refuse(
         HookPlan.packetEnd.name, packetEndNamesSocket ? nil : "it names the socket since Linux 6.11")

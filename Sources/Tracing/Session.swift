@@ -32,7 +32,7 @@ final class Session {
   static func start(_ settings: TraceSettings, attaches: Bool = true) throws -> Session {
     try requireKernel()
     LibraryLog.capture()
-    let ladder = try HookPlan.ladder(try kernelTypes(), settings.hooks)
+    let ladder = try HookPlan.ladder(try kernelTypes(), settings.hooks, onlyCounts: settings.countsOnly)
     var failed: [Start.Refusal] = []
     for (index, var plan) in ladder.enumerated() {
       if index > 0 { plan.refusals = ladder[0].refusals + failed }
@@ -77,12 +77,13 @@ final class Session {
       wire.sockets_in_storage = plan.usesSocketStorage ? 1 : 0
       wire.small_sockets_hooked = plan.smallSocket == nil ? 0 : 1
       wire.has_understudy = plan.needsUnderstudy ? 1 : 0
-      wire.departures = settings.departuresPerProcessor
+      wire.table_bits = plan.usesTable ? Self.tableBits : 0
     }
     object.writePorts(local: settings.localPorts?.bitmap, peer: settings.peerPorts?.bitmap)
     let chosen =
       plan.programs + [plan.holders] + (settings.followsChildren ? [HookPlan.fork] : [])
-      + (plan.usesSocketStorage ? [HookPlan.listing] : [])
+      + (plan.usesTable ? [HookPlan.sweepOfTable, HookPlan.settlingOfTable] : [])
+      + (plan.usesSocketStorage ? [HookPlan.sweepOfStorage] : [])
     for program in HookPlan.optionalPrograms {
       try object.choose(program, load: chosen.contains(program))
     }
@@ -97,10 +98,12 @@ final class Session {
       try object.resize(
         map: map, maxEntries: plan.mapsGrow ? 262_144 : 32_768, preallocated: !plan.mapsGrow)
     }
-    try object.resize(
-      map: "departures",
-      maxEntries: max(1, settings.departuresPerProcessor * UInt32(ObjectFile.possibleProcessors)),
-      preallocated: true)
+    if plan.usesTable {
+      try object.resize(array: "keys", maxEntries: 2 << Self.tableBits)
+      for values in ["memories", "small_sockets"] {
+        try object.resize(array: values, maxEntries: UInt32(WIRE_WAYS) << Self.tableBits)
+      }
+    }
     if settings.countsOnly {
       try object.resize(map: "counts", maxEntries: plan.mapsGrow ? 65_536 : 8_192, preallocated: !plan.mapsGrow)
       // Nothing goes through the ring: the smallest there is.
@@ -111,10 +114,15 @@ final class Session {
     if settings.followsChildren {
       ledger.isFollowed = { [unowned self] pid in object.contains(pid, inSet: "target_pids") }
     }
+    noteClocks()
+    object.withRound { $0.min_age_ns = settings.minAgeNanoseconds }
     guard attaches else { return }
     for program in plan.programs { links.append(try object.attach(program)) }
     if settings.followsChildren { links.append(try object.attach(HookPlan.fork)) }
   }
+
+  /// 1,024 sets of 16: 4 MiB for the sockets and 3 for the small ones.
+  private static let tableBits: UInt8 = 10
 
   func startEvent(version: String) -> Start {
     Start(
@@ -153,7 +161,7 @@ final class Session {
   }
 
   private func read(_ ring: borrowing RingBuffer) throws {
-    clock.offsetNanoseconds = Host.bootClockOffsetNanoseconds
+    noteClocks()
     try ring.consume { enter(decode($0)) }
     let now = Host.bootNanoseconds
     guard now >= nextRound else { return }
@@ -171,6 +179,12 @@ final class Session {
     }
     try ring.consume { enter(decode($0)) }
     noteLosses()
+  }
+
+  /// The machine may have slept, and the time of day may have been set.
+  private func noteClocks() {
+    clock.offsetNanoseconds = Host.bootClockOffsetNanoseconds
+    object.suspendedNanoseconds = Host.suspendedNanoseconds
   }
 
   /// However large the host: who waits is not told later than this.
@@ -233,29 +247,24 @@ final class Session {
     }
   }
 
-  /// Connections whose end no program has seen are followed to their small sockets.
-  private func settleDeparted() throws {
-    let isBusy = object.withRound { round in
-      guard round.departed > 0 || round.departing > 0 else { return false }
-      (round.departed, round.departing) = (0, 0)
-      return true
-    }
-    if isBusy {
-      try object.iterate("settle_departed", over: "departures", recordSize: KernelOrigin.size) { _ in }
-    }
-  }
-
   /// Small sockets: those in TIME_WAIT come through the ring, those that stay in FIN_WAIT2 are handed out.
   func settle(_ body: (KernelOrigin) -> Void) throws {
-    try settleDeparted()
-    try object.iterate("settle_handed_over", over: "handed_over", recordSize: KernelOrigin.size) { record in
+    try sweep()
+    func handOut(_ record: RawSpan) {
       if let origin = decode(record) { body(origin) }
+    }
+    if plan.usesTable {
+      try object.iterate(
+        HookPlan.settlingOfTable, over: "keys", recordSize: KernelOrigin.size, handOut)
+    }
+    if object.usesHandedOver {
+      try object.iterate("settle_handed_over", over: "handed_over", recordSize: KernelOrigin.size, handOut)
     }
   }
 
   /// Everything that waits, whether or not it was told before.
   func forEachOrigin(ofAnyAge: Bool = false, _ body: (Origin) -> Void) throws {
-    clock.offsetNanoseconds = Host.bootClockOffsetNanoseconds
+    noteClocks()
     var all = Ledger(filter: settings.filter)
     try forEachWaiting(everything: true, ofAnyAge: ofAnyAge) { record, holders in
       all.enter(record, holders: holders, clock: clock, body)
@@ -271,14 +280,23 @@ final class Session {
       round.everything = everything ? 1 : 0
       round.min_age_ns = ofAnyAge ? 0 : settings.minAgeNanoseconds
     }
-    if plan.usesSocketStorage {
-      try object.iterate(HookPlan.listing, over: "socket_storage", recordSize: KernelOrigin.size) { _ in }
-    }
-    if object.usesHash {
-      try object.iterate("list_due_from_hash", over: "socket_hash", recordSize: KernelOrigin.size) { _ in }
-    }
+    try sweep()
     try object.iterate("mark_due", over: "waiting", recordSize: KernelOrigin.size) { _ in }
     return object.withRound { $0.due }
+  }
+
+  /// Goes over all that is remembered: what waits too long is listed, and what ended unseen is followed to its small
+  /// socket.
+  private func sweep() throws {
+    if plan.usesTable {
+      try object.iterate(HookPlan.sweepOfTable, over: "keys", recordSize: KernelOrigin.size) { _ in }
+    }
+    if object.usesStorage {
+      try object.iterate(HookPlan.sweepOfStorage, over: "socket_storage", recordSize: KernelOrigin.size) { _ in }
+    }
+    if object.usesHash {
+      try object.iterate("sweep_hash", over: "socket_hash", recordSize: KernelOrigin.size) { _ in }
+    }
   }
 
   /// What was lost since this was called last.
@@ -297,8 +315,10 @@ final class Session {
     note(upTo: losses.targets_full, .followedProcesses)
     note(upTo: losses.counts_full, .counts)
     note(upTo: unconfirmed(losses.handed_over_gone) + losses.ended_unseen, .unconfirmed)
+    // Without an understudy only a softirq's changes are missed, and what those did the sweep finds.
+    guard plan.needsUnderstudy else { return }
     // Read in this order, a rescue between the two makes the difference smaller, not a loss out of nothing.
-    let missed = (try? object.missedRuns(of: HookPlan.state.program)) ?? 0
+    let missed = (try? object.missedRuns(of: plan.state.program)) ?? 0
     let rescued = object.losses.rescued
     if missed > rescued { note(upTo: missed - rescued, .skippedRun) }
   }

@@ -29,14 +29,6 @@ public struct TraceSettings: Sendable {
   /// How often to look for what has waited too long, and for small sockets whose fate no hook tells.
   var roundNanoseconds: UInt64 { min(250_000_000, max(100_000_000, minAgeNanoseconds / 4)) }
 
-  /// How many connections that sent the first FIN are kept, until their end is seen or looked for: on two processors
-  /// a second's worth at 16,000 a second and processor. They take 6 MiB, or 24 where many processors may be added.
-  var departuresPerProcessor: UInt32 {
-    guard states != [.closeWait] else { return 0 }
-    let share = max(16, min(32_768 / UInt32(Host.processors), 131_072 / UInt32(ObjectFile.possibleProcessors)))
-    return 1 << (31 - share.leadingZeroBitCount)
-  }
-
   func write(to wire: inout wire_settings) {
     wire.min_age_ns = minAgeNanoseconds
     wire.netns = netns ?? 0

@@ -42,9 +42,12 @@ uint8_t *clb_object_peer_ports(struct clb_object *object);
 /* Valid after the load, shared with the programs. */
 const struct wire_losses *clb_object_losses(struct clb_object *object);
 struct wire_round *clb_object_round(struct clb_object *object);
-int clb_possible_processors(void);
-/* Sockets are remembered in the hash, all of them or some. */
+/* Some sockets are, or were, remembered there. */
+bool clb_object_uses_storage(struct clb_object *object);
 bool clb_object_uses_hash(struct clb_object *object);
+bool clb_object_uses_handed_over(struct clb_object *object);
+/* CLOCK_BOOTTIME less CLOCK_MONOTONIC, for the programs. */
+uint64_t *clb_object_suspended(struct clb_object *object);
 /* The caller's own process, as the programs know it; 0 until they have read the open files. */
 uint32_t clb_object_tracer(struct clb_object *object);
 
@@ -57,6 +60,7 @@ int clb_program_attach(struct clb_object *object, const char *program, struct cl
 int clb_program_missed(struct clb_object *object, const char *program, uint64_t *missed);
 void clb_link_free(struct clb_link *link);
 
+int clb_array_resize(struct clb_object *object, const char *name, uint32_t max_entries);
 int clb_map_resize(struct clb_object *object, const char *map, uint32_t max_entries, bool preallocated);
 int clb_map_put(struct clb_object *object, const char *map, const void *key, size_t key_size, const void *value,
 		size_t value_size);

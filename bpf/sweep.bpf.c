@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the reader asks of all memories, several times a second: which socket has waited for too long, and which one is
+ * gone, though no program saw it end. A kernel runs no program while it is in the name of a process that it hides, nor
+ * one that a softirq finds running on its processor already.
+ */
+#include "listing.bpf.h"
+#include "table.bpf.h"
+#include "timewait.bpf.h"
+
+#define SURELY_BORN_NS 1000000000 /* handle_state fills in a memory in far less */
+
+/*
+ * A socket that has sent the first FIN is on its way to its end, as far as anybody has seen. The hook runs before the
+ * state changes, so it may still be in the one before.
+ */
+static __always_inline bool is_on_its_way(struct sock *sk, struct memory *memory)
+{
+	__u8 state = BPF_CORE_READ(sk, sk_state);
+
+	return (state == TCP_ESTABLISHED || state == TCP_SYN_RECV || state == TCP_FIN_WAIT1 ||
+		state == TCP_FIN_WAIT2 || state == TCP_CLOSING) &&
+	       BPF_CORE_READ(sk, __sk_common.skc_hash) == memory->hash &&
+	       (__u64)BPF_CORE_READ(sk, __sk_common.skc_net.net) == memory->net;
+}
+
+/* One that has not: it leaves when its peer has closed first, by a reset, or because nobody answered. */
+static __always_inline bool is_there(struct sock *sk, struct memory *memory)
+{
+	__u64 born_ns = memory->opened_ns ?: memory->waiting_since_ns;
+
+	if (!born_ns || bpf_ktime_get_boot_ns() - born_ns < SURELY_BORN_NS)
+		return true;
+	return BPF_CORE_READ(sk, sk_state) != TCP_CLOSE &&
+	       (!memory->peer_port || peer_port_of(sk) == memory->peer_port);
+}
+
+static __always_inline bool is_gone(struct sock *sk, struct memory *memory)
+{
+	return !(memory->fin_sent_ns ? is_on_its_way(sk, memory) : is_there(sk, memory));
+}
+
+/*
+ * To the small socket of a connection that had sent the first FIN. How much was sent and received is not known any more:
+ * that was in the full socket.
+ */
+static __always_inline void follow(struct memory *memory, __u8 reported)
+{
+	struct net *net = (struct net *)memory->net;
+	struct inet_timewait_sock *small;
+	struct wire_origin origin;
+	bool gave_up = false;
+
+	recount(&origin, memory);
+	if (!is_target_process(&origin))
+		return;
+	origin.reported = reported;
+	origin.no_byte_counts = 1;
+	origin.time_ns = bpf_ktime_get_boot_ns();
+	small = small_socket_of(net, memory->hash, &origin, &gave_up);
+	if (!small) {
+		if (settings.want_time_wait && !gave_up)
+			count_loss(ended_unseen);
+		return;
+	}
+	/* In TIME_WAIT it does not tell how it came there. */
+	if (BPF_CORE_READ(small, tw_substate) == TCP_FIN_WAIT2)
+		origin.entered_from = TCP_FIN_WAIT2;
+	hand_over(small, net, &origin);
+}
+
+/* Its socket is gone, and nobody saw it go. */
+static __always_inline void settle(struct sock *sk, struct memory *memory)
+{
+	struct wire_origin *entry = memory->listed ? entry_of(sk) : NULL;
+	__u8 reported = 0;
+
+	if (entry && entry->opened_ns == memory->opened_ns) {
+		reported = entry->reported;
+		unlist(sk);
+	}
+	if (memory->fin_sent_ns && !memory->closed)
+		follow(memory, reported);
+}
+
+/* Global, as each place is another way. */
+__weak __noinline int sweep_place(__u32 place, __u32 key)
+{
+	struct memory *memory = memory_at(place);
+	struct sock *sk;
+
+	if (!memory)
+		return 0;
+	sk = (struct sock *)memory->socket;
+	if (!(key & ENDED_UNSEEN)) {
+		if (!is_gone(sk, memory)) {
+			list_if_due(sk, memory);
+			return 0;
+		}
+		/* From here on no program finds it, unless it was another one's by then. */
+		if (!mark(place, key, key | ENDED_UNSEEN))
+			return 0;
+		if (!is_gone(sk, memory)) {
+			publish(place, key);
+			return 0;
+		}
+	}
+	settle(sk, memory);
+	give_back(place);
+	return 0;
+}
+
+/* Over the table of sockets, a set a run. */
+SEC("iter/bpf_map_elem")
+int sweep_table(struct bpf_iter__bpf_map_elem *context)
+{
+	struct keys *found = context->value;
+	__u32 *set = context->key;
+
+	if (!set || !found || *set >= 1U << settings.table_bits)
+		return 0;
+	for (__u32 way = 0; way < WIRE_WAYS; way++) {
+		__u32 key = found->of[way];
+
+		if (key && !(key & UNFINISHED))
+			sweep_place(*set * WIRE_WAYS + way, key);
+	}
+	return 0;
+}
+
+/* Over every socket that is remembered in storage: that dies with its socket. */
+SEC("iter/bpf_sk_storage_map")
+int sweep_storage(struct bpf_iter__bpf_sk_storage_map *context)
+{
+	struct memory *memory = context->value;
+	struct sock *sk = context->sk;
+
+	if (sk && memory)
+		list_if_due(sk, memory);
+	return 0;
+}
+
+/* Over every socket that is remembered in the hash. */
+SEC("iter/bpf_map_elem")
+int sweep_hash(struct bpf_iter__bpf_map_elem *context)
+{
+	struct memory *memory = context->value;
+	__u64 *address = context->key, key;
+	struct sock *sk;
+
+	if (!address || !memory)
+		return 0;
+	key = *address;
+	memory = bpf_map_lookup_elem(&socket_hash, &key);
+	if (!memory)
+		return 0;
+	sk = (struct sock *)key;
+	if (!is_gone(sk, memory)) {
+		list_if_due(sk, memory);
+		return 0;
+	}
+	settle(sk, memory);
+	bpf_map_delete_elem(&socket_hash, &key);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* How the tables of sockets and small sockets are filled: places are claimed, given back, and left to the sweep. */
+#ifndef TCPLINGER_TABLE_BPF_H
+#define TCPLINGER_TABLE_BPF_H
+
+#include "memory.bpf.h"
+
+/* v5.12, 5ffa25502b5a: atomics that give back what was there; before, a program that has one is refused. */
+#ifdef WITHOUT_TABLE
+#define HAS_TABLE false
+#define compare_and_swap(address, old, new) (old)
+#define swap(address, new) (new)
+#else
+#define HAS_TABLE settings.table_bits
+#define compare_and_swap(address, old, new) __sync_val_compare_and_swap(address, old, new)
+#define swap(address, new) __sync_lock_test_and_set(address, new)
+#endif
+
+/* Marks of a key: nobody finds the place by its address any more, or yet. */
+#define ENDED_UNSEEN 1 /* the sweep follows it to its small socket */
+#define UNFINISHED 2   /* somebody is filling it in, or about to give it back */
+
+static __always_inline __u32 *key_of(__u32 place)
+{
+	__u32 set = place / WIRE_WAYS;
+	struct keys *found = bpf_map_lookup_elem(&keys, &set);
+
+	return found ? &found->of[place % WIRE_WAYS] : NULL;
+}
+
+/* From now on the place is nobody's but the caller's; false: it has another key by now. */
+static __always_inline bool mark(__u32 place, __u32 key, __u32 as)
+{
+	__u32 *found = key_of(place);
+
+	return found && compare_and_swap(found, key, as) == key;
+}
+
+/* All that was written there is there before it is somebody else's. */
+static __always_inline void give_back(__u32 place)
+{
+	__u32 *key = key_of(place);
+
+	if (key)
+		(void)swap(key, 0);
+}
+
+#ifndef WITHOUT_TABLE
+/* A free place of the key's set, marked as unfinished; NOWHERE if there is none, or one with the same key. */
+__weak __noinline __u32 claim_place(__u32 key, __u32 table)
+{
+	__u32 set = set_of(key, table);
+	struct keys *found = bpf_map_lookup_elem(&keys, &set);
+
+	for (__u32 way = 0; found && way < WIRE_WAYS; way++)
+		if ((found->of[way] & ~UNFINISHED) == key)
+			return NOWHERE;
+	for (__u32 way = 0; found && way < WIRE_WAYS; way++)
+		if (!found->of[way] && !compare_and_swap(&found->of[way], 0, key | UNFINISHED))
+			return set * WIRE_WAYS + way;
+	return NOWHERE;
+}
+#else
+#define claim_place(key, table) NOWHERE
+#endif
+
+/* What is there is all written: now it can be found. */
+static __always_inline void publish(__u32 place, __u32 key)
+{
+	__u32 *found = key_of(place);
+
+	barrier();
+	if (found)
+		*found = key;
+}
+
+static __always_inline void clear(struct memory *memory, struct sock *sk)
+{
+	__builtin_memset(memory, 0, offsetof(struct memory, record));
+	memory->socket = (__u64)sk;
+}
+
+/* A clear memory for the socket in the table, or NULL. */
+static __always_inline struct memory *settle_in(struct sock *sk)
+{
+	__u32 half = half_of(sk), place = claim_place(half, OF_SOCKETS);
+	struct memory *memory = memory_at(place);
+
+	if (!memory)
+		return NULL;
+	clear(memory, sk);
+	publish(place, half);
+	return memory;
+}
+
+/* A new connection of this socket: what is remembered at its address is of an older one. */
+static __always_inline struct memory *start_anew(struct sock *sk)
+{
+	struct memory *memory = NULL;
+
+	if (HAS_TABLE) {
+		__u32 half = half_of(sk), place = find_place(half, OF_SOCKETS);
+
+		memory = memory_at(place);
+		if (memory && memory->socket == (__u64)sk) {
+			if (memory->fin_sent_ns)
+				mark(place, half, half | ENDED_UNSEEN);
+			else
+				give_back(place);
+		}
+		memory = settle_in(sk);
+	}
+	if (memory)
+		return memory;
+	memory = remember_far(sk);
+	if (memory)
+		clear(memory, sk);
+	return memory;
+}
+
+/*
+ * The memory of this socket, made if there is none, in the table if it has room: there it outlives the socket, should
+ * nobody see that one end. NULL, and counted, if there is no room anywhere.
+ */
+static __always_inline struct memory *remember(struct sock *sk)
+{
+	struct memory *memory = HAS_TABLE ? recall_near(sk) : NULL, *far;
+
+	if (memory)
+		return memory;
+	far = recall_far(sk);
+	if (HAS_TABLE)
+		memory = settle_in(sk);
+	if (!memory)
+		return far ?: remember_far(sk);
+	if (far) {
+		__builtin_memcpy(memory, far, sizeof(*memory));
+		memory->socket = (__u64)sk;
+		far->closed = 1; /* nobody needs to look there */
+	}
+	return memory;
+}
+
+/* Nothing more is to be known of the connection. Storage goes with the socket. */
+static __always_inline void forget(struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+
+	if (HAS_TABLE) {
+		__u32 place = find_place(half_of(sk), OF_SOCKETS);
+		struct memory *memory = memory_at(place);
+
+		if (memory && memory->socket == key)
+			give_back(place);
+	}
+	if (hash_in_use)
+		bpf_map_delete_elem(&socket_hash, &key);
+}
+
+#endif
