@@ -18,6 +18,8 @@ public struct KernelTypes: ~Copyable {
 
   public func hasStruct(_ name: String) -> Bool { clb_kernel_btf_has_struct(handle, name) }
 
+  public func hasFunction(_ name: String) -> Bool { clb_kernel_btf_has_function(handle, name) }
+
   /// Is there a BPF helper of this name, say `BPF_FUNC_loop`?
   public func hasHelper(_ name: String) -> Bool {
     clb_kernel_btf_has_enumerator(handle, "bpf_func_id", name)

@@ -60,6 +60,11 @@ bool clb_kernel_btf_has_struct(const struct clb_btf *btf, const char *name)
 	return btf__find_by_name_kind((const struct btf *)btf, name, BTF_KIND_STRUCT) > 0;
 }
 
+bool clb_kernel_btf_has_function(const struct clb_btf *btf, const char *name)
+{
+	return btf__find_by_name_kind((const struct btf *)btf, name, BTF_KIND_FUNC) > 0;
+}
+
 bool clb_kernel_btf_has_enumerator(const struct clb_btf *handle, const char *enumeration, const char *name)
 {
 	const struct btf *btf = (const struct btf *)handle;

@@ -94,7 +94,10 @@ struct HookPlan {
         problem: "cannot use --hooks \(choice.rawValue): \(reason)", mend: "use --hooks auto")
     }
     // v5.11 let tracing programs use sk_storage, and brought this helper in the same release.
-    let hasStorage = types.hasHelper("BPF_FUNC_get_current_task_btf")
+    // Between v6.18 and v7.2: with this function the kernel unlinks the storage of a socket that is freed while an
+    // iterator is at it, which then follows NULL in __bpf_sk_storage_map_seq_show(): the kernel dies of it.
+    let hasStorage =
+      types.hasHelper("BPF_FUNC_get_current_task_btf") && !types.hasFunction("bpf_selem_unlink_nofail")
     // v6.1, struct bpf_mem_alloc: before, a map that allocates inside a tracing program can deadlock.
     let mapsGrow = types.hasStruct("bpf_mem_alloc")
     // v5.12, 5ffa25502b5a, the atomics that a table takes, leave no trace among the types; this helper came in v5.13.

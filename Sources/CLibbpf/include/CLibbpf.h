@@ -24,6 +24,7 @@ void clb_set_print(clb_print_fn print, void *context);
 int clb_kernel_btf_load(struct clb_btf **out);
 void clb_kernel_btf_free(struct clb_btf *btf);
 bool clb_kernel_btf_has_struct(const struct clb_btf *btf, const char *name);
+bool clb_kernel_btf_has_function(const struct clb_btf *btf, const char *name);
 bool clb_kernel_btf_has_enumerator(const struct clb_btf *btf, const char *enumeration, const char *name);
 /* The number of arguments that a tracepoint passes; -ENOENT. */
 int clb_kernel_btf_tracepoint_arguments(const struct clb_btf *btf, const char *tracepoint);
