@@ -90,10 +90,12 @@ struct CensusRun: ~Copyable {
         pollfd(fd: heedsSignals ? signals : -1, events: Int16(POLLIN), revents: 0),
       ]
       let now = Host.bootNanoseconds
-      guard now < end else { return false }
-      poll(&waits, 2, Int32(clamping: (end - now + 999_999) / 1_000_000))
+      let left = end > now ? end - now : 0
+      // With no time left as well: where a count takes longer than the interval, a signal would never be seen.
+      poll(&waits, 2, Int32(clamping: (left + 999_999) / 1_000_000))
       if let tracer { try take(tracer) }
       if waits[1].revents != 0 { return true }
+      if left == 0 { return false }
     }
   }
 
