@@ -8,6 +8,9 @@
 /* A file that is only in memory, close-on-exec: its descriptor or -errno. */
 int cstage_memory_file(const char *name);
 
+/* A descriptor that can be read once the process has ended, close-on-exec, or -errno. */
+int cstage_process_descriptor(int pid);
+
 /* The offset of the first occurrence of the word, or -1. */
 ptrdiff_t cstage_first(const void *bytes, size_t length, const void *word, size_t word_length);
 

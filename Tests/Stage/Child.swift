@@ -1,3 +1,4 @@
+import CStage
 import Glibc
 import Synchronization
 
@@ -13,6 +14,8 @@ public final class Child {
   public let output: LineReader
   public let errors: LineReader
   private var ending: Ending?
+  /// Can be read once the process has ended.
+  private let process: Int32
 
   /// Where a stream of the program goes.
   public enum Stream {
@@ -31,6 +34,7 @@ public final class Child {
       try Self.start(path, arguments, environment, input, output, errors)
     }
     pid = started.pid
+    process = cstage_process_descriptor(started.pid)
     self.output = LineReader(started.output)
     self.errors = LineReader(started.errors)
   }
@@ -54,6 +58,7 @@ public final class Child {
   }
 
   deinit {
+    if process >= 0 { close(process) }
     guard ending == nil else { return }
     Glibc.kill(pid, SIGKILL)
     waitpid(pid, nil, 0)
@@ -78,12 +83,28 @@ public final class Child {
       guard Moment.now <= deadline else {
         throw Failure("process \(pid) did not end in time; \(report())")
       }
-      output.fill(within: 1)
-      errors.fill(within: 1)
+      rest(within: 100)
+      output.fill(within: 0)
+      errors.fill(within: 0)
     }
     output.drain()
     errors.drain()
     return ending ?? .status(-1)
+  }
+
+  /// Until it ends or writes, and no longer than so. To look again and again instead costs a processor, which may be
+  /// the one that it needs.
+  func rest(within milliseconds: Int32) {
+    var waited = [process, output.waitedFor, errors.waitedFor].map {
+      pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+    }
+    poll(&waited, nfds_t(waited.count), milliseconds)
+  }
+
+  /// Something to read has come, or the end.
+  public var hasLine: Bool {
+    var waited = pollfd(fd: output.waitedFor, events: Int16(POLLIN), revents: 0)
+    return poll(&waited, 1, 0) > 0
   }
 
   /// The next line of standard output; nil at its end or the deadline.

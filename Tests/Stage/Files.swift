@@ -2,6 +2,17 @@ import Glibc
 
 /// The whole file as text; nil if it cannot be read (a process that is gone, mostly).
 public func readFile(_ path: String) -> String? {
+  readBytes(path).map { String(decoding: $0, as: UTF8.self) }
+}
+
+/// The complete lines that have every one of these words, of which there is one at least.
+func linesOfFile(_ path: String, with words: [String]) -> [String] {
+  (readBytes(path) ?? []).withUnsafeBytes { bytes in
+    bytes.lines(with: words.map { Array($0.utf8) }).map { String(decoding: $0, as: UTF8.self) }
+  }
+}
+
+private func readBytes(_ path: String) -> [UInt8]? {
   let file = open(path, O_RDONLY | O_CLOEXEC)
   guard file >= 0 else { return nil }
   defer { close(file) }
@@ -11,7 +22,7 @@ public func readFile(_ path: String) -> String? {
     let length = read(file, &chunk, chunk.count)
     if length < 0 && errno == EINTR { continue }
     guard length >= 0 else { return nil }
-    if length == 0 { return String(decoding: bytes, as: UTF8.self) }
+    if length == 0 { return bytes }
     bytes.append(contentsOf: chunk[..<length])
   }
 }

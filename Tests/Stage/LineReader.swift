@@ -22,6 +22,9 @@ public final class LineReader {
     isAtEnd = true
   }
 
+  /// For poll(), which passes over a negative one.
+  var waitedFor: Int32 { isAtEnd ? -1 : descriptor }
+
   public var text: String { String(decoding: bytes, as: UTF8.self) }
 
   /// By bytes: to a String the line end of a terminal, CR LF, is one character.

@@ -31,14 +31,25 @@ public struct Moment: Comparable, Sendable {
 /// Long enough for a loaded machine: reached only by what fails.
 public let patience = 60.0
 
+/// Between two looks: longer each time, as whoever looks takes the processor from what is looked at.
+struct Pause {
+  private var milliseconds: Int32 = 1
+
+  mutating func next() -> Int32 {
+    defer { milliseconds = min(2 * milliseconds, 16) }
+    return milliseconds
+  }
+}
+
 /// Looks again and again until it is so; false if that takes longer than patience.
 public func eventually(
   within seconds: Double = patience, _ isSo: () throws -> Bool
 ) rethrows -> Bool {
   let deadline = Moment.inSeconds(seconds)
+  var pause = Pause()
   while try !isSo() {
     guard Moment.now < deadline else { return false }
-    usleep(2_000)
+    usleep(1000 * UInt32(pause.next()))
   }
   return true
 }

@@ -143,11 +143,12 @@ public struct Socket {
     tableRow.flatMap { Int($0[6], radix: 16) } ?? 0
   }
 
-  /// The words of the socket's line in /proc/net/tcp or tcp6.
+  /// The words of the socket's line in /proc/net/tcp or tcp6, which may have thousands: only what may be the one is
+  /// taken apart.
   private var tableRow: [Substring]? {
     let ports = (Self.hexadecimal(local.port), Self.hexadecimal(peer.port))
     for table in ["tcp", "tcp6"] {
-      for line in (readFile("/proc/\(player.pid)/net/\(table)") ?? "").split(separator: "\n") {
+      for line in linesOfFile("/proc/\(player.pid)/net/\(table)", with: [ports.0 + " ", ports.1 + " "]) {
         let words = line.split(separator: " ")
         if words.count > 6, words[1].hasSuffix(ports.0), words[2].hasSuffix(ports.1) { return words }
       }

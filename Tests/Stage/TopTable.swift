@@ -29,6 +29,18 @@ public struct TopTable: Sendable {
 }
 
 extension TopTable.Row {
+  /// The least that `oldest` stands for: its digits after the last are cut off.
+  public var milliseconds: Double? {
+    let text = oldest.drop { $0 == "~" }
+    let number = Double(text.prefix { $0.isNumber || $0 == "." })
+    switch text.drop(while: { $0.isNumber || $0 == "." }) {
+    case "us": return number.map { $0 / 1000 }
+    case "ms": return number
+    case "s": return number.map { $0 * 1000 }
+    default: return nil
+    }
+  }
+
   init?(_ line: String) {
     let cells = line.split(separator: " ").map(String.init)
     guard cells.count >= 10, let perSecond = Double(cells[2]), let timeWaits = Int(cells[3]),
@@ -48,12 +60,15 @@ extension Child {
     return top
   }
 
-  /// The first table for which it is so.
+  /// The first table for which it is so; each is looked at once.
   public func table(where isWanted: (TopTable) -> Bool) throws -> TopTable {
     var found: TopTable?
+    var seen = 0
     _ = eventually {
       output.fill(within: 50)
-      found = TopTable.all(in: output.lines.dropLast()).first(where: isWanted)
+      let tables = TopTable.all(in: output.lines.dropLast())
+      found = tables.dropFirst(seen).first(where: isWanted)
+      seen = tables.count
       return found != nil
     }
     guard let found else {

@@ -7,6 +7,8 @@ public final class Tracer {
   private let child: Child
   private let transcript: Transcript
   private let decoder = JSONDecoder()
+  /// Has both ends of the connections that show that earlier events would have come.
+  public private(set) lazy var sentinel = Result { try Player("sentinel") }
 
   public convenience init(_ options: String...) throws {
     try self.init(options)
@@ -93,12 +95,14 @@ public final class Tracer {
   ) throws -> TracedEvent {
     let deadline = Moment.inSeconds(patience)
     var offset = 0
+    var pause = Pause()
     while true {
       // Asked before the look: what it wrote before its end is there then.
       let isLast = child.hasEnded || Moment.now >= deadline
       if let found = try decoded(from: &offset, words).first(where: isWanted) { return found }
       if isLast { throw Failure("no \(what); \(child.report())") }
-      child.errors.fill(within: 2)
+      child.rest(within: pause.next())
+      child.errors.fill(within: 0)
     }
   }
 

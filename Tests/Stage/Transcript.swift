@@ -59,7 +59,7 @@ extension UnsafeRawBufferPointer {
   }
 
   /// Of complete lines.
-  fileprivate func lines(with words: [[UInt8]]) -> [[UInt8]] {
+  func lines(with words: [[UInt8]]) -> [[UInt8]] {
     var found: [[UInt8]] = []
     var start = 0
     while let hit = self[start...].offset(of: words[0]) {
