@@ -2,7 +2,7 @@ import Stage
 import Testing
 
 extension KernelTests {
-  @Suite struct CloseWaitTests {
+  @Suite(.traced("--min-age", "200ms")) struct CloseWaitTests {
     /// What an application has done when it sits in CLOSE_WAIT.
     enum Neglect: String, CaseIterable, CustomTestStringConvertible {
       case notAccepted = "not_accepted"
@@ -65,12 +65,11 @@ extension KernelTests {
 
     @Test("A client can be left in CLOSE_WAIT as well")
     func client() throws {
-      let tracer = try Tracer("--min-age", "200ms")
+      let tracer = try SharedTracer.current
       let talk = try Conversation(Player("client"), Player("server"))
 
       try talk.server.close()
       let event = try tracer.event("close_wait", of: talk.client)
-      try tracer.stop()
 
       #expect(event.process?.pid == talk.client.player.pid)
       #expect(event.opener?.pid == talk.client.player.pid)
@@ -82,13 +81,12 @@ extension KernelTests {
     func unacceptedData() throws {
       let (client, server) = (try Player("client"), try Player("server"))
       let listener = try server.listen()
-      let tracer = try Tracer("--min-age", "200ms")
+      let tracer = try SharedTracer.current
       let socket = try client.connect(to: listener.local)
 
       try socket.write(70)
       try socket.close()
       let event = try tracer.event("close_wait", of: socket.endInQueue(of: server))
-      try tracer.stop()
 
       #expect(event.reason == "not_accepted")
       #expect(event.unreadBytes == 70)
@@ -154,7 +152,7 @@ extension KernelTests {
 
     @Test("The end of a reported CLOSE_WAIT is told with its cause", arguments: Departure.allCases)
     func ends(departure: Departure) throws {
-      let tracer = try Tracer("--min-age", "200ms")
+      let tracer = try SharedTracer.current
       let talk = try Conversation(Player("client"), Player("server"))
 
       let beforeEnd = Moment.now
@@ -164,7 +162,6 @@ extension KernelTests {
       let event = try tracer.event("close_wait_end", of: talk.server)
       let after = Moment.now
       try tracer.passSentinel()
-      try tracer.stop()
 
       #expect(event.cause == departure.cause)
       if departure == .reset {
@@ -183,7 +180,7 @@ extension KernelTests {
     func listenerGone() throws {
       let (client, server) = (try Player("client"), try Player("server"))
       let listener = try server.listen()
-      let tracer = try Tracer("--min-age", "200ms")
+      let tracer = try SharedTracer.current
       let socket = try client.connect(to: listener.local)
       let queued = socket.endInQueue(of: server)
 
@@ -192,7 +189,6 @@ extension KernelTests {
       try listener.close()
       let event = try tracer.event("close_wait_end", of: queued)
       try tracer.passSentinel()
-      try tracer.stop()
 
       #expect(event.process.map { $0.pid == server.pid } ?? true)
       #expect(try tracer.events(of: queued).map(\.event) == ["close_wait", "close_wait_end"])

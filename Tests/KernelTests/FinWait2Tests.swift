@@ -2,7 +2,7 @@ import Stage
 import Testing
 
 extension KernelTests {
-  @Suite struct FinWait2Tests {
+  @Suite(.traced("--min-age", "200ms")) struct FinWait2Tests {
     @Test(
       "A peer that does not close is told after min-age, and never becomes a TIME_WAIT",
       arguments: [Way.close, .shutdownWrite, .exit], Role.allCases)
@@ -11,7 +11,7 @@ extension KernelTests {
       try home.enterNewNetworkNamespace()
       try home.setSysctl("net/ipv4/tcp_fin_timeout", 1)
       let (client, server) = (try home.fork(), try home.fork())
-      let tracer = try Tracer("--min-age", "200ms")
+      let tracer = try SharedTracer.current
       let talk = try Conversation(client, server)
       let (first, second) = role.order(talk)
       let beforeEnd = Moment.now
@@ -22,7 +22,6 @@ extension KernelTests {
       // What is closed is given up by the kernel after tcp_fin_timeout, what is open never.
       if way != .shutdownWrite { try first.held(by: home).awaitTabledState(nil) }
       try tracer.passSentinel()
-      try tracer.stop()
 
       #expect(event.process?.actor == closer)
       #expect(event.attribution == "traced")
@@ -37,7 +36,7 @@ extension KernelTests {
 
     @Test("A FIN that comes after all makes the TIME_WAIT then", arguments: [Way.close, .shutdownWrite, .exit])
     func comesAfterAll(way: Way) throws {
-      let tracer = try Tracer("--min-age", "200ms")
+      let tracer = try SharedTracer.current
       let talk = try Conversation(Player("client"), Player("server"))
 
       let closer = try way.end(talk.client)
@@ -45,7 +44,6 @@ extension KernelTests {
       try talk.server.close()
       let event = try tracer.event("time_wait", of: talk.client)
       try tracer.passSentinel()
-      try tracer.stop()
 
       #expect(event.process?.actor == closer)
       #expect(event.cause == way.cause)
@@ -58,14 +56,13 @@ extension KernelTests {
       let home = try Player("home")
       try home.enterNewNetworkNamespace()
       try home.setSysctl("net/ipv4/tcp_fin_timeout", 120)
-      let tracer = try Tracer("--min-age", "200ms")
+      let tracer = try SharedTracer.current
       let talk = try Conversation(home.fork(), home.fork())
 
       let closer = try talk.client.close()
       let waiting = try tracer.event("fin_wait2", of: talk.client)
       try talk.server.close()
       let event = try tracer.event("time_wait", of: talk.client)
-      try tracer.stop()
 
       #expect(waiting.process?.actor == closer)
       #expect(event.process?.actor == closer)
@@ -73,9 +70,9 @@ extension KernelTests {
       #expect(try tracer.events(of: talk.client).map(\.event) == ["fin_wait2", "time_wait"])
     }
 
-    @Test("A short FIN_WAIT2 is silent", arguments: [Way.close, .shutdownWrite])
+    @Test("A short FIN_WAIT2 is silent", .traced("--min-age", "30s"), arguments: [Way.close, .shutdownWrite])
     func short(way: Way) throws {
-      let tracer = try Tracer("--min-age", "30s")
+      let tracer = try SharedTracer.current
       let talk = try Conversation(Player("client"), Player("server"))
 
       _ = try way.end(talk.client)
@@ -83,7 +80,6 @@ extension KernelTests {
       try talk.server.close()
       _ = try tracer.event("time_wait", of: talk.client)
       try tracer.passSentinel(waitingStates: false)
-      try tracer.stop()
 
       #expect(try tracer.events(of: talk.client).map(\.event) == ["time_wait"])
     }
@@ -91,14 +87,13 @@ extension KernelTests {
     @Test("A side that is shut down, told, and closed later is told once")
     func shutDownThenClosed() throws {
       let talk = try Conversation(Player("client"), Player("server"))
-      let tracer = try Tracer("--min-age", "200ms")
+      let tracer = try SharedTracer.current
       try talk.client.shutdown(.write)
       _ = try tracer.event("fin_wait2", of: talk.client)
       try talk.client.close()
       try tracer.passSentinel()
       try talk.server.close()
       _ = try tracer.event("time_wait", of: talk.client)
-      try tracer.stop()
       #expect(try tracer.events(of: talk.client).map(\.event) == ["fin_wait2", "time_wait"])
     }
   }

@@ -3,11 +3,11 @@ import Testing
 
 extension KernelTests {
   /// Who has a socket in CLOSE_WAIT open.
-  @Suite struct HolderTests {
+  @Suite(.traced("--min-age", "200ms")) struct HolderTests {
     @Test("Every descriptor of every process is named")
     func severalHolders() throws {
       let parent = try Player("parent")
-      let tracer = try Tracer("--min-age", "200ms")
+      let tracer = try SharedTracer.current
       let talk = try Conversation(Player("client"), parent)
       let child = try parent.fork()
       try child.rename(Array("child".utf8))
@@ -16,7 +16,6 @@ extension KernelTests {
       try talk.client.close()
       let event = try tracer.event("close_wait", of: talk.server)
       try tracer.passSentinel()
-      try tracer.stop()
 
       let expected: Set<TracedEvent.Holder> = [
         .init(pid: parent.pid, comm: "parent", fd: talk.server.fd),
@@ -32,7 +31,7 @@ extension KernelTests {
     @Test("Who closed its copy is no holder any more: the child that keeps it is the origin")
     func childKeepsIt() throws {
       let parent = try Player("parent")
-      let tracer = try Tracer("--min-age", "200ms")
+      let tracer = try SharedTracer.current
       let talk = try Conversation(Player("client"), parent)
       let child = try parent.fork()
       try child.rename(Array("child".utf8))
@@ -40,7 +39,6 @@ extension KernelTests {
       try talk.server.close()
       try talk.client.close()
       let event = try tracer.event("close_wait", of: talk.server)
-      try tracer.stop()
 
       #expect(event.holders == [.init(pid: child.pid, comm: "child", fd: talk.server.fd, inherited: true)])
       #expect(event.process?.pid == child.pid)
@@ -54,7 +52,7 @@ extension KernelTests {
       let channel = try giver.makeChannel()
       let receiver = try giver.fork()
       try receiver.rename(Array("receiver".utf8))
-      let tracer = try Tracer("--min-age", "200ms")
+      let tracer = try SharedTracer.current
       let talk = try Conversation(Player("client"), giver)
 
       try giver.pass(talk.server, through: channel.one)
@@ -62,7 +60,6 @@ extension KernelTests {
       try talk.server.close()
       try talk.client.close()
       let event = try tracer.event("close_wait", of: talk.server)
-      try tracer.stop()
 
       #expect(event.process?.pid == receiver.pid)
       #expect(event.holders == [.init(pid: receiver.pid, comm: "receiver", fd: received.fd)])
@@ -72,14 +69,13 @@ extension KernelTests {
     func leakInFlight() throws {
       let giver = try Player("giver")
       let channel = try giver.makeChannel()
-      let tracer = try Tracer("--min-age", "200ms")
+      let tracer = try SharedTracer.current
       let talk = try Conversation(Player("client"), giver)
 
       try giver.pass(talk.server, through: channel.one)
       try talk.server.close()
       try talk.client.close()
       let event = try tracer.event("close_wait", of: talk.server)
-      try tracer.stop()
 
       #expect(event.holders?.isEmpty ?? true)
       #expect(event.process?.pid == giver.pid)
@@ -91,13 +87,12 @@ extension KernelTests {
     @Test("A leak kept over exec keeps its descriptor")
     func leakOverExec() throws {
       let server = try Player("server")
-      let tracer = try Tracer("--min-age", "200ms")
+      let tracer = try SharedTracer.current
       let talk = try Conversation(Player("client"), server)
 
       try server.exec()
       try talk.client.close()
       let event = try tracer.event("close_wait", of: talk.server)
-      try tracer.stop()
 
       #expect(event.holders == [.init(pid: server.pid, comm: "server", fd: talk.server.fd)])
     }
@@ -108,14 +103,13 @@ extension KernelTests {
       let first = try players[0].listen(port: 0, "reuseport")
       let listeners = [first, try players[1].listen(port: first.local.port, "reuseport")]
       let client = try Player("client")
-      let tracer = try Tracer("--min-age", "200ms")
+      let tracer = try SharedTracer.current
 
       let sockets = try (0..<16).map { _ in try client.connect(to: first.local) }
       for socket in sockets { try socket.close() }
       let events = try sockets.map {
         try tracer.event("close_wait", of: $0.endInQueue(of: players[0]))
       }
-      try tracer.stop()
 
       // The listeners say themselves what waits with them.
       var owners: [Int: Int32] = [:]

@@ -2,12 +2,12 @@ import Stage
 import Testing
 
 extension KernelTests {
-  @Suite struct NamespaceTests {
+  @Suite(.traced("--min-age", "200ms")) struct NamespaceTests {
     @Test("Another network namespace is traced and named", arguments: Role.allCases, Way.allCases)
     func networkNamespace(role: Role, way: Way) throws {
       let home = try Player("home")
       try home.enterNewNetworkNamespace()
-      let tracer = try Tracer("--min-age", "200ms")
+      let tracer = try SharedTracer.current
       let talk = try Conversation(home.fork(), home.fork())
       let (first, second) = role.order(talk)
 
@@ -15,7 +15,6 @@ extension KernelTests {
       let leak = try tracer.event("close_wait", of: second)
       try second.close()
       let event = try tracer.event("time_wait", of: first)
-      try tracer.stop()
 
       #expect(event.netns == home.networkNamespace)
       #expect(event.process?.actor == closer)
@@ -58,7 +57,7 @@ extension KernelTests {
 
     @Test("A network namespace that appears after the start is traced like any other")
     func laterNamespace() throws {
-      let tracer = try Tracer()
+      let tracer = try SharedTracer.current
       let home = try Player("home")
       try home.enterNewNetworkNamespace()
       let talk = try Conversation(home.fork(), home.fork())
@@ -67,7 +66,6 @@ extension KernelTests {
       try talk.client.awaitTabledState(.finWait2)
       try talk.server.close()
       let event = try tracer.event("time_wait", of: talk.client)
-      try tracer.stop()
 
       #expect(event.process?.actor == closer)
       #expect(event.netns == home.networkNamespace)
@@ -78,7 +76,7 @@ extension KernelTests {
       Way.allCases)
     func pidNamespace(role: Role, way: Way) throws {
       let parent = try Player("parent")
-      let tracer = try Tracer("--min-age", "200ms")
+      let tracer = try SharedTracer.current
       let inner = try parent.fork("pidns")
       try inner.rename(Array("inner".utf8))
       let outer = try Player("outer")
@@ -89,7 +87,6 @@ extension KernelTests {
       let closer = try way.end(first)
       try second.close()
       let event = try tracer.event("time_wait", of: first)
-      try tracer.stop()
 
       #expect(closer.pid != 1)
       #expect(event.process?.actor == closer)
@@ -99,14 +96,13 @@ extension KernelTests {
     @Test("A leak in another pid namespace is found")
     func leakInPidNamespace() throws {
       let parent = try Player("parent")
-      let tracer = try Tracer("--min-age", "200ms")
+      let tracer = try SharedTracer.current
       let inner = try parent.fork("pidns")
       try inner.rename(Array("inner".utf8))
       let talk = try Conversation(Player("client"), inner)
 
       try talk.client.close()
       let event = try tracer.event("close_wait", of: talk.server)
-      try tracer.stop()
 
       #expect(event.process?.pid == inner.pid)
       #expect(event.holders == [.init(pid: inner.pid, comm: "inner", fd: talk.server.fd)])

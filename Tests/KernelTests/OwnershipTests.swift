@@ -3,19 +3,18 @@ import Testing
 
 extension KernelTests {
   /// Descriptors move between threads and processes; the one that makes the kernel act is the origin.
-  @Suite struct OwnershipTests {
+  @Suite(.traced("--min-age", "30s")) struct OwnershipTests {
     @Test("Threads are told apart: one connects, another closes")
     func threads() throws {
       let (player, server) = (try Player("client"), try Player("server"))
       let listener = try server.listen()
-      let tracer = try Tracer()
+      let tracer = try SharedTracer.current
       let (socket, connector) = try player.connectAs(to: listener.local, inThread: true)
       let accepted = try listener.accept()
 
       let closer = try socket.close(inThread: true)
       try accepted.close()
       let event = try tracer.event("time_wait", of: socket)
-      try tracer.stop()
 
       #expect(closer.tid != player.pid)
       #expect(connector.tid != closer.tid)
@@ -29,7 +28,7 @@ extension KernelTests {
       let listener = try parent.listen()
       let workers = [try parent.fork(), try parent.fork()]
       for (index, worker) in workers.enumerated() { try worker.rename(Array("worker \(index)".utf8)) }
-      let tracer = try Tracer()
+      let tracer = try SharedTracer.current
 
       for worker in workers {
         let talk = try Conversation(client, listener.held(by: worker))
@@ -41,7 +40,6 @@ extension KernelTests {
         #expect(event.opener?.actor == closer)
         #expect(event.role == "server")
       }
-      try tracer.stop()
     }
 
     @Test("A descriptor that was passed on is closed by its receiver")
@@ -50,7 +48,7 @@ extension KernelTests {
       let channel = try giver.makeChannel()
       let receiver = try giver.fork()
       try receiver.rename(Array("receiver".utf8))
-      let tracer = try Tracer()
+      let tracer = try SharedTracer.current
       let talk = try Conversation(giver, Player("server"))
 
       try giver.pass(talk.client, through: channel.one)
@@ -59,7 +57,6 @@ extension KernelTests {
       let closer = try received.close()
       try talk.server.close()
       let event = try tracer.event("time_wait", of: talk.client)
-      try tracer.stop()
 
       #expect(event.process?.actor == closer)
       #expect(event.opener?.pid == giver.pid)
@@ -70,7 +67,7 @@ extension KernelTests {
     func descriptorInFlight() throws {
       let giver = try Player("giver")
       let channel = try giver.makeChannel()
-      let tracer = try Tracer()
+      let tracer = try SharedTracer.current
       let talk = try Conversation(giver, Player("server"))
 
       try giver.pass(talk.client, through: channel.one)
@@ -80,7 +77,6 @@ extension KernelTests {
       try talk.server.readEnd()
       try talk.server.close()
       let event = try tracer.event("time_wait", of: talk.client)
-      try tracer.stop()
 
       #expect(event.process?.pid == giver.pid)
       #expect(event.cause == "close")
@@ -90,7 +86,7 @@ extension KernelTests {
     func garbage() throws {
       let player = try Player("litterer")
       let channel = try player.makeChannel()
-      let tracer = try Tracer()
+      let tracer = try SharedTracer.current
       let talk = try Conversation(player, Player("server"))
 
       // A channel whose end lies in its own queue: no process can reach it, and a kernel thread clears it up.
@@ -109,7 +105,6 @@ extension KernelTests {
       try #require(isCleared)
       try talk.server.close()
       let event = try tracer.event("time_wait", of: talk.client)
-      try tracer.stop()
 
       #expect(event.process?.pid == player.pid)
       #expect(event.opener?.pid == player.pid)
@@ -118,7 +113,7 @@ extension KernelTests {
     @Test("Of a socket that a fork shares, the last close counts", arguments: [true, false])
     func inheritedOverFork(childIsLast: Bool) throws {
       let parent = try Player("parent")
-      let tracer = try Tracer()
+      let tracer = try SharedTracer.current
       let talk = try Conversation(parent, Player("server"))
       let child = try parent.fork()
       try child.rename(Array("child".utf8))
@@ -131,7 +126,6 @@ extension KernelTests {
       try talk.server.readEnd()
       try talk.server.close()
       let event = try tracer.event("time_wait", of: talk.client)
-      try tracer.stop()
 
       #expect(event.process?.actor == closer)
       #expect(event.opener?.actor == Actor(pid: parent.pid, tid: parent.pid, comm: "parent"))
@@ -140,7 +134,7 @@ extension KernelTests {
     @Test("shutdown() counts at once, whoever else has the socket open")
     func shutdownOfSharedSocket() throws {
       let parent = try Player("parent")
-      let tracer = try Tracer()
+      let tracer = try SharedTracer.current
       let talk = try Conversation(parent, Player("server"))
       let child = try parent.fork()
       try child.rename(Array("child".utf8))
@@ -152,7 +146,6 @@ extension KernelTests {
       try child.exit()
       try talk.client.close()
       try tracer.passSentinel(waitingStates: false)
-      try tracer.stop()
 
       #expect(event.process?.actor == closer)
       #expect(event.cause == "shutdown")
@@ -162,7 +155,7 @@ extension KernelTests {
     @Test("A socket kept over exec belongs to the same process")
     func inheritedOverExec() throws {
       let client = try Player("before")
-      let tracer = try Tracer()
+      let tracer = try SharedTracer.current
       let talk = try Conversation(client, Player("server"))
 
       try client.exec()
@@ -170,7 +163,6 @@ extension KernelTests {
       let closer = try talk.client.close()
       try talk.server.close()
       let event = try tracer.event("time_wait", of: talk.client)
-      try tracer.stop()
 
       #expect(event.process?.actor == closer)
       #expect(event.process?.comm == "after")

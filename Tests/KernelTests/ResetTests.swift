@@ -3,7 +3,7 @@ import Testing
 
 extension KernelTests {
   /// Ends that leave nothing behind: the kernel's own table is asked too.
-  @Suite struct ResetTests {
+  @Suite(.traced("--min-age", "200ms")) struct ResetTests {
     enum Reset: String, CaseIterable, CustomTestStringConvertible {
       case lingerZero = "SO_LINGER 0"
       case unreadData = "data unread at close()"
@@ -59,7 +59,7 @@ extension KernelTests {
 
     @Test("What ends by a reset is no TIME_WAIT", arguments: Reset.allCases, Role.allCases)
     func noTimeWait(reset: Reset, role: Role) throws {
-      let tracer = try Tracer("--min-age", "200ms")
+      let tracer = try SharedTracer.current
       let talk = try Conversation(Player("client"), Player("server"))
       let (first, second) = role.order(talk)
 
@@ -67,7 +67,6 @@ extension KernelTests {
       try first.awaitTabledState(nil)
       try second.player.exit()
       try tracer.passSentinel()
-      try tracer.stop()
 
       #expect(try !tracer.events(of: first).contains { $0.event == "time_wait" })
       #expect(try !tracer.events(of: second).contains { $0.event == "time_wait" })
@@ -78,11 +77,10 @@ extension KernelTests {
       let player = try Player("client")
       let listener = try player.listen()
       try listener.close()
-      let tracer = try Tracer("--min-age", "200ms")
+      let tracer = try SharedTracer.current
 
       #expect(throws: Failure.self) { try player.connect(to: listener.local) }
       try tracer.passSentinel()
-      try tracer.stop()
 
       #expect(try tracer.events(Question(peer: listener.local.port)).isEmpty)
     }

@@ -4,7 +4,7 @@ import Stage
 /// reported; once its events are there, those of earlier connections would have come as well.
 extension Tracer {
   func passSentinel(waitingStates: Bool = true) throws {
-    let talk = try Conversation(Player("sentinel"), Player("sentinel"))
+    let talk = try Conversation(sentinel.get(), sentinel.get())
     try talk.client.close()
     try talk.client.awaitTabledState(.finWait2)
     if waitingStates {

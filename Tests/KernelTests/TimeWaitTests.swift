@@ -2,13 +2,13 @@ import Stage
 import Testing
 
 extension KernelTests {
-  @Suite struct TimeWaitTests {
+  @Suite(.traced("--min-age", "30s")) struct TimeWaitTests {
     @Test(
       "Whoever ends first is the origin, whatever way it ends",
       arguments: Role.allCases, Way.allCases)
     func firstToEnd(role: Role, way: Way) throws {
       let (clientPlayer, serverPlayer) = (try Player("client"), try Player("server"))
-      let tracer = try Tracer()
+      let tracer = try SharedTracer.current
       let talk = try Conversation(clientPlayer, serverPlayer)
       let (first, second) = role.order(talk)
 
@@ -17,7 +17,6 @@ extension KernelTests {
       try second.close()
       let event = try tracer.event("time_wait", of: first)
       try tracer.passSentinel(waitingStates: false)
-      try tracer.stop()
 
       #expect(event.process?.actor == closer)
       #expect(event.attribution == "traced")
@@ -34,7 +33,7 @@ extension KernelTests {
     func lateFin(role: Role, way: Way) throws {
       let observer = try Player("observer")
       let (clientPlayer, serverPlayer) = (try Player("client"), try Player("server"))
-      let tracer = try Tracer("--min-age", "30s")
+      let tracer = try SharedTracer.current
       let talk = try Conversation(clientPlayer, serverPlayer)
       let (first, second) = role.order(talk)
 
@@ -46,7 +45,6 @@ extension KernelTests {
       let event = try tracer.event("time_wait", of: first)
       try first.held(by: observer).awaitTabledState(.timeWait)
       try tracer.passSentinel(waitingStates: false)
-      try tracer.stop()
 
       #expect(event.process?.actor == closer)
       #expect(event.cause == way.cause)
@@ -57,7 +55,7 @@ extension KernelTests {
 
     @Test("Every kind of address is told as it is", arguments: AddressKind.allCases, Role.allCases)
     func addresses(kind: AddressKind, role: Role) throws {
-      let tracer = try Tracer()
+      let tracer = try SharedTracer.current
       let talk = try Conversation(
         Player("client"), Player("server"), at: kind.connected, listeningAt: kind.listening)
       let (first, second) = role.order(talk)
@@ -65,7 +63,6 @@ extension KernelTests {
       try first.close()
       try second.close()
       let event = try tracer.event("time_wait", of: first)
-      try tracer.stop()
 
       let isMapped = first.local.plain != first.local
       #expect(event.family == (kind == .ipv6 ? "ipv6" : "ipv4"))
@@ -77,7 +74,7 @@ extension KernelTests {
 
     @Test("Bytes are payload, counted to the very end", arguments: Role.allCases)
     func bytes(role: Role) throws {
-      let tracer = try Tracer()
+      let tracer = try SharedTracer.current
       let talk = try Conversation(Player("client"), Player("server"))
       let (first, second) = role.order(talk)
 
@@ -86,7 +83,6 @@ extension KernelTests {
       try second.close()
       try first.read(100)
       let event = try tracer.event("time_wait", of: first)
-      try tracer.stop()
 
       let (sent, received) =
         role == .client
@@ -100,14 +96,13 @@ extension KernelTests {
     func noBytes(role: Role) throws {
       let player = try Player("server")
       let listener = try player.listen()
-      let tracer = try Tracer()
+      let tracer = try SharedTracer.current
       let talk = try Conversation(Player("client"), listener)
       let (first, second) = role.order(talk)
 
       try first.close()
       try second.close()
       let event = try tracer.event("time_wait", of: first)
-      try tracer.stop()
 
       #expect(event.bytesSent == 0)
       #expect(event.bytesReceived == 0)
@@ -115,7 +110,7 @@ extension KernelTests {
 
     @Test("Times and the lifetime are those of the connection", arguments: Role.allCases)
     func times(role: Role) throws {
-      let tracer = try Tracer()
+      let tracer = try SharedTracer.current
       let wallBefore = WallClock.now
       let talk = try Conversation(Player("client"), Player("server"))
       let (first, second) = role.order(talk)
@@ -126,7 +121,6 @@ extension KernelTests {
       let event = try tracer.event("time_wait", of: first)
       let (after, wallAfter) = (Moment.now, WallClock.now)
       let processStart = try #require(WallClock.start(of: first.player.pid))
-      try tracer.stop()
 
       let lifetime = try #require(event.lifetimeMilliseconds)
       #expect(lifetime >= beforeEnd.milliseconds(since: talk.opened.before))

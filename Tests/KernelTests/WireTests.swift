@@ -29,10 +29,12 @@ extension KernelTests {
       #expect(try tracer.events(of: talk.server).count == 1)
     }
 
-    @Test("The closer is named while a stranger's packets are handled", arguments: Role.allCases, Way.allCases)
+    @Test(
+      "The closer is named while a stranger's packets are handled", .traced("--min-age", "200ms"),
+      arguments: Role.allCases, Way.allCases)
     func stranger(role: Role, way: Way) throws {
       let wire = try Wire()
-      let tracer = try Tracer("--min-age", "200ms")
+      let tracer = try SharedTracer.current
       let talk = try Conversation(wire.left, wire.right, at: Wire.rightAddress)
       let (first, second) = role.order(talk)
 
@@ -41,7 +43,6 @@ extension KernelTests {
       let leak = try tracer.event("close_wait", of: second)
       let holder = try second.close()
       let event = try tracer.event("time_wait", of: first)
-      try tracer.stop()
 
       #expect(event.process?.actor == closer)
       #expect(leak.process?.pid == holder.pid)
