@@ -8,7 +8,7 @@ extension KernelTests {
       "Connections at full speed, 20,000 of them: each is one event, of the right process",
       arguments: Role.allCases)
     func burst(role: Role) throws {
-      let connections = Machine.isEmulated ? 5_000 : 20_000
+      let connections = Machine.isEmulated ? 2_000 : 20_000
       let home = try Player("home")
       try home.enterNewNetworkNamespace()
       try home.setSysctl("net/ipv4/tcp_max_tw_buckets", 2 * connections)
@@ -19,11 +19,10 @@ extension KernelTests {
       let closer = account.pid(of: role.rawValue)
       let timeWaits = Question("time_wait", netns: home.networkNamespace)
       #expect(try eventually { try tracer.count(timeWaits) + unfinished(in: home) >= connections })
-      let summary = try tracer.stop()
+      let (summary, possible) = try stop(tracer, madeIn: home, connections)
 
       let events = try tracer.events(timeWaits)
-      let expected = connections - (try unfinished(in: home))
-      #expect(events.count == expected)
+      #expect(possible.contains(events.count))
       let isRight = { (event: TracedEvent) in
         event.process?.pid == closer && event.role == role.rawValue && event.attribution == "traced"
           && event.cause == "close" && event.lifetimeMilliseconds != nil
@@ -32,7 +31,7 @@ extension KernelTests {
       let wrong = events.filter { !isRight($0) }
       #expect(wrong.isEmpty, "\(wrong.count), the first: \(String(describing: wrong.first))")
       #expect(toldTwice(events) == 0)
-      #expect(summary.account(of: closer)?.timeWait == expected)
+      #expect(summary.account(of: closer)?.timeWait == events.count)
       #expect(summary.lost == 0)
     }
 
@@ -40,7 +39,7 @@ extension KernelTests {
     /// that the kernel protects from tracing, no program runs.
     @Test("Of bursts nothing is lost while others want the processors as well")
     func crowded() throws {
-      let (bursts, connections) = (4, Machine.isEmulated ? 500 : 10_000)
+      let (bursts, connections) = (4, Machine.isEmulated ? 300 : 10_000)
       let home = try Player("home")
       try home.enterNewNetworkNamespace()
       try home.setSysctl("net/ipv4/tcp_max_tw_buckets", bursts * connections * 2)
@@ -56,11 +55,22 @@ extension KernelTests {
 
       let timeWaits = Question("time_wait", netns: home.networkNamespace)
       #expect(try eventually { try tracer.count(timeWaits) + unfinished(in: home) >= bursts * connections })
-      #expect(try tracer.stop().lost == 0)
+      let (summary, possible) = try stop(tracer, madeIn: home, bursts * connections)
+      #expect(summary.lost == 0)
       let events = try tracer.events(timeWaits)
-      #expect(events.count == bursts * connections - (try unfinished(in: home)))
+      #expect(possible.contains(events.count))
       #expect(events.allSatisfy { $0.role == "client" && $0.attribution == "traced" && $0.cause == "close" })
       #expect(toldTwice(events) == 0)
+    }
+
+    /// Ends the trace; with how many TIME_WAITs it may have told: those that the kernel had finished before it was
+    /// asked to end, up to those that it had finished when it had ended.
+    private func stop(
+      _ tracer: Tracer, madeIn home: Player, _ connections: Int
+    ) throws -> (summary: TracedEvent, possible: ClosedRange<Int>) {
+      let least = connections - (try unfinished(in: home))
+      let summary = try tracer.stop()
+      return (summary, least...(connections - (try unfinished(in: home))))
     }
 
     /// Ports are used again, but no two connections with the same ends were opened at the same time.

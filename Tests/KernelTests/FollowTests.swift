@@ -42,15 +42,31 @@ extension KernelTests {
 
     @Test("A connection that is held for too long is a leak, though it is closed then")
     func heldTooLong() throws {
-      let (run, events) = try follow("time.sleep(0.5); c.close()", "--min-age", "200ms")
-      #expect(run.ending == .status(3))
+      var ends: [Int32] = [-1, -1]
+      try #require(pipe(&ends) == 0)
+      defer { close(ends[1]) }
+      let child = try Child(
+        Programs.tcplinger,
+        [
+          "run", "--json", "--min-age", "200ms", "--", Programs.system("python3", package: "python3"), "-c",
+          program("sys.stdin.readline(); c.close()"),
+        ], input: ends[0])
+      close(ends[0])
+      let isTold = eventually {
+        child.errors.fill(within: 10)
+        return child.errors.text.contains("\"close_wait\"")
+      }
+      try #require(isTold)
+      try #require(write(ends[1], "\n", 1) == 1)
+      #expect(try child.end() == .status(3))
+      let events = try tracedEvents(in: child.errors.lines)
       #expect(events.filter { $0.event == "close_wait" }.count == 1)
     }
 
     @Test("What a grandchild leaks counts, and what it leaves behind when it lives on")
     func grandchildren() throws {
       let (run, events) = try follow(
-        "pid = os.fork()\nif pid == 0:\n  c = c.dup(); os.setsid(); time.sleep(3); os._exit(0)\nc.close()")
+        "pid = os.fork()\nif pid == 0:\n  c = c.dup(); os.setsid(); time.sleep(20); os._exit(0)\nc.close()")
       #expect(run.ending == .status(3))
       #expect(events.filter { $0.event == "close_wait" }.count == 1)
     }

@@ -29,7 +29,7 @@ extension KernelTests {
           usleep(100_000)
           continue
         }
-        made.append(try Workload.run(60_000, closer: "client", in: home))
+        made.append(try Workload.run(Machine.isEmulated ? 45_000 : 60_000, closer: "client", in: home))
       }
       let memoryAfter = try peakKilobytes(of: child.pid)
       #expect(

@@ -85,7 +85,7 @@ extension KernelTests {
         proxy == .nginx
         ? (try Nginx(backend: backend.number), nil) : (nil, try HAProxy(backend: backend.number))
       let port = try #require(nginx?.port ?? haproxy?.port)
-      let tracer = try Tracer("--min-age", "500ms", "-D", "\(backend.number)")
+      let tracer = try Tracer("--min-age", "2s", "-D", "\(backend.number)")
       // The same, of the backend's end: that it closed first.
       let other = try Tracer("--state", "time_wait", "-L", "\(backend.number)")
       for _ in 0..<10 {
@@ -104,7 +104,7 @@ extension KernelTests {
         """, "\(backend.number)")
       let told = Question("close_wait", peer: backend.number)
       try #require(eventually { try tracer.events(told).contains { $0.process?.pid == leaker.pid } })
-      let list = try LeakList.take("-D", "\(backend.number)", "--min-age", "500ms")
+      let list = try LeakList.take("-D", "\(backend.number)", "--min-age", "2s")
       try other.stop()
       try tracer.stop()
 

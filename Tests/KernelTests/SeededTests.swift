@@ -8,7 +8,7 @@ extension KernelTests {
     func established(role: Role, way: Way) throws {
       let talk = try Conversation(Player("client"), Player("server"))
       let (first, second) = role.order(talk)
-      let tracer = try Tracer()
+      let tracer = try Tracer("--min-age", "30s")
 
       let closer = try way.end(first)
       try second.readEnd()

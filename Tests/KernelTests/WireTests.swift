@@ -9,7 +9,7 @@ extension KernelTests {
       arguments: [Way.close, .shutdownWrite])
     func simultaneousClose(way: Way) throws {
       let wire = try Wire()
-      let tracer = try Tracer()
+      let tracer = try Tracer("--min-age", "30s")
       let talk = try Conversation(wire.left, wire.right, at: Wire.rightAddress)
 
       try wire.hold()

@@ -6,7 +6,7 @@ public func readFile(_ path: String) -> String? {
 }
 
 /// The complete lines that have every one of these words, of which there is one at least.
-func linesOfFile(_ path: String, with words: [String]) -> [String] {
+public func linesOfFile(_ path: String, with words: [String]) -> [String] {
   (readBytes(path) ?? []).withUnsafeBytes { bytes in
     bytes.lines(with: words.map { Array($0.utf8) }).map { String(decoding: $0, as: UTF8.self) }
   }
