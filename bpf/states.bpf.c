@@ -293,7 +293,9 @@ static __always_inline void on_state(struct sock *sk, int from, int to)
 	case TCP_CLOSE:
 		if (from == TCP_FIN_WAIT1 || from == TCP_FIN_WAIT2 || from == TCP_CLOSING)
 			on_closed_actively(sk, tcp, from);
-		forget(sk);
+		/* With an understudy it is for that one to forget: if it handles the call too, memory->closed tells it. */
+		if (!settings.has_understudy)
+			forget(sk);
 		break;
 	}
 }
@@ -337,11 +339,13 @@ int BPF_PROG(handle_missed_state, struct sock *sk, int from, int to)
 
 	if (call->socket == (__u64)sk && call->from == from && call->to == to) {
 		call->socket = 0;
-		return 0;
+	} else {
+		__atomic_fetch_add(&losses.rescued, 1, __ATOMIC_RELAXED);
+		if (sk->sk_protocol == IPPROTO_TCP)
+			on_state(sk, from, to);
 	}
-	__atomic_fetch_add(&losses.rescued, 1, __ATOMIC_RELAXED);
-	if (sk->sk_protocol == IPPROTO_TCP)
-		on_state(sk, from, to);
+	if (to == TCP_CLOSE)
+		forget(sk);
 	return 0;
 }
 #endif
