@@ -33,8 +33,8 @@ public struct Process: Hashable, Sendable {
 
 /// The kernel's name of a process: up to 15 bytes that the process chose, so any byte but NUL, in no encoding.
 public struct Comm: Hashable, Sendable {
-  private var low: UInt64
-  private var high: UInt64
+  @usableFromInline var low: UInt64
+  @usableFromInline var high: UInt64
 
   init(_ tuple: WireComm) {
     (low, high) = withUnsafeBytes(of: tuple) { bytes in
@@ -60,12 +60,16 @@ public struct Comm: Hashable, Sendable {
   public init(_ name: String) { self.init(name.utf8) }
 
   public var count: Int {
-    var count = 0
-    while count < 15, self[count] != 0 { count += 1 }
-    return count
+    let inLow = Self.bytes(beforeZeroIn: low)
+    return inLow < 8 ? inLow : min(15, 8 + Self.bytes(beforeZeroIn: high))
   }
 
-  public subscript(index: Int) -> UInt8 {
+  /// 8 if no byte is 0. Only bytes that are 0 set their highest bit here, or such as stand behind one.
+  private static func bytes(beforeZeroIn word: UInt64) -> Int {
+    ((word &- 0x0101_0101_0101_0101) & ~word & 0x8080_8080_8080_8080).trailingZeroBitCount / 8
+  }
+
+  @inlinable public subscript(index: Int) -> UInt8 {
     UInt8(truncatingIfNeeded: index < 8 ? low >> (index * 8) : high >> ((index - 8) * 8))
   }
 

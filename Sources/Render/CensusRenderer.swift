@@ -24,7 +24,7 @@ public struct CensusRenderer {
   public func renderText(into line: inout LineBuffer) {
     renderHeader(&line)
     for row in report.rows {
-      let start = line.bytes.count
+      let start = line.count
       line.append(grouped: row.count.sockets)
       line.pad(from: start, to: Column.state)
       line.append(row.group.state.name)
@@ -32,7 +32,7 @@ public struct CensusRenderer {
       line.append("\n")
     }
     if report.leftOut.rows > 0 {
-      let start = line.bytes.count
+      let start = line.count
       line.append(grouped: report.leftOut.sockets)
       line.pad(from: start, to: Column.state)
       line.append("in ")
@@ -184,7 +184,7 @@ extension LineBuffer {
   }
 
   fileprivate mutating func jsonEndpoint(
-    _ name: String, _ address: Address?, _ port: UInt16?, _ family: Family?
+    _ name: StaticString, _ address: Address?, _ port: UInt16?, _ family: Family?
   ) {
     key(name)
     append("{\"address\":\"")

@@ -72,13 +72,13 @@ extension LineBuffer {
   ) {
     let count = comm.count
     var index = 0
-    while index < count {
-      let byte = comm[index]
-      if 0x20..<0x7f ~= byte, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") {
-        append(byte: byte)
+    while true {
+      while index < count, isPlain(comm[index]) {
+        append(byte: comm[index])
         index += 1
-        continue
       }
+      guard index < count else { return }
+      let byte = comm[index]
       let length = byte < 0x80 ? 1 : byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2
       let sequence = (index..<min(index + length, count)).map { comm[$0] }
       if let text = String(validating: sequence, as: UTF8.self), let first = text.unicodeScalars.first {
@@ -90,6 +90,11 @@ extension LineBuffer {
       }
     }
   }
+}
+
+/// ASCII that neither JSON nor a terminal sees more in.
+private func isPlain(_ byte: UInt8) -> Bool {
+  0x20..<0x7f ~= byte && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
 }
 
 /// Shown as it is: no control, no format character (they can turn the direction of a line), nothing unassigned.

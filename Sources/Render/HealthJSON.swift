@@ -116,7 +116,7 @@ extension HealthRenderer {
 }
 
 extension LineBuffer {
-  fileprivate mutating func texts(_ name: String, _ texts: [String]) {
+  fileprivate mutating func texts(_ name: StaticString, _ texts: [String]) {
     key(name)
     array(texts) { line, text in line.append(json: text) }
   }

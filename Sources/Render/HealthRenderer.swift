@@ -129,7 +129,7 @@ public struct HealthRenderer {
   private static let labelWidth = 11
 
   private func label(_ text: String, _ line: inout LineBuffer) {
-    let start = line.bytes.count
+    let start = line.count
     line.append(String(repeating: " ", count: Self.margin - 1))
     line.append(" ")
     line.append(text)

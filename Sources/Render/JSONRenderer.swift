@@ -18,7 +18,7 @@ public struct JSONRenderer {
       line.append("lost\"")
       line.field("time", loss.time)
       line.field("count", loss.count)
-      line.field("where", loss.place.rawValue)
+      line.field("where", word: loss.place.rawValue)
     case .summary(let summary): render(summary, &line)
     }
     if let look { line.field("look", look) }
@@ -92,14 +92,14 @@ public struct JSONRenderer {
   private func render(_ state: Origin.State, _ line: inout LineBuffer) {
     switch state {
     case .timeWait(let cause, let enteredFrom):
-      line.field("cause", cause.rawValue)
-      line.field("entered_from", enteredFrom?.name)
+      line.field("cause", word: cause.rawValue)
+      line.field("entered_from", word: enteredFrom?.name)
     case .finWait2(let cause, let age):
-      line.field("cause", cause.rawValue)
+      line.field("cause", word: cause.rawValue)
       line.field("age_ms", age)
     case .closeWait(let closeWait):
       line.field("age_ms", closeWait.age)
-      line.field("reason", closeWait.reason.rawValue)
+      line.field("reason", word: closeWait.reason.rawValue)
       line.field("unread_bytes", UInt64(closeWait.unreadBytes))
       line.key("holders")
       line.array(closeWait.holders) { line, holder in
@@ -118,7 +118,7 @@ public struct JSONRenderer {
       }
     case .closeWaitEnd(let cause, let held):
       line.field("held_ms", held)
-      line.field("cause", cause.rawValue)
+      line.field("cause", word: cause.rawValue)
     }
   }
 
@@ -127,9 +127,10 @@ public struct JSONRenderer {
     line.field("time", summary.time)
     line.key("duration_s")
     line.append(millisecondsOf: summary.durationNanoseconds / 1000)
-    for (name, count) in [
+    let counts: [(StaticString, Summary.Count)] = [
       ("time_wait", summary.timeWait), ("close_wait", summary.closeWait), ("fin_wait2", summary.finWait2),
-    ] {
+    ]
+    for (name, count) in counts {
       line.key(name)
       line.append("{\"seen\":")
       line.append(count.seen)
@@ -160,35 +161,44 @@ public struct JSONRenderer {
 }
 
 extension LineBuffer {
-  mutating func key(_ name: String) {
+  mutating func key(_ name: StaticString) {
     append(",\"")
     append(name)
     append("\":")
   }
 
-  mutating func field(_ name: String, _ value: String?) {
+  mutating func field(_ name: StaticString, _ value: String?) {
     key(name)
     if let value { append(json: value) } else { append("null") }
   }
 
-  mutating func field(_ name: String, _ value: some BinaryInteger) {
+  /// A word of the contract, in which there is nothing to escape.
+  mutating func field(_ name: StaticString, word: String?) {
+    key(name)
+    guard let word else { return append("null") }
+    append("\"")
+    append(word)
+    append("\"")
+  }
+
+  mutating func field(_ name: StaticString, _ value: some BinaryInteger) {
     key(name)
     append(UInt64(value))
   }
 
-  mutating func field(_ name: String, _ value: UInt64?) {
+  mutating func field(_ name: StaticString, _ value: UInt64?) {
     key(name)
     if let value { append(value) } else { append("null") }
   }
 
-  mutating func field(_ name: String, _ time: WallTime) {
+  mutating func field(_ name: StaticString, _ time: WallTime) {
     key(name)
     append("\"")
     append(utc: time, decimals: 9)
     append("\"")
   }
 
-  mutating func field(_ name: String, _ age: Age) {
+  mutating func field(_ name: StaticString, _ age: Age) {
     key(name)
     append(millisecondsOf: age.nanoseconds)
     if age.isEstimate { append(",\"age_is_estimate\":true") }

@@ -107,7 +107,7 @@ public struct LeakRenderer {
 
   private func render(_ row: Row, _ line: inout LineBuffer) {
     let group = row.group
-    let start = line.bytes.count
+    let start = line.count
     if let process = group.process { line.append(process.pid) } else { line.append("-") }
     line.pad(from: start, to: columns.comm)
     if let process = group.process { line.append(escaping: process.comm) } else { line.append("-") }

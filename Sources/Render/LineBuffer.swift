@@ -1,46 +1,75 @@
 /// Bytes of output in the making. One buffer serves every line, so that a line costs no allocation.
-public struct LineBuffer {
-  public private(set) var bytes: [UInt8] = []
+///
+/// A line is some sixty pieces, most of a few bytes. An array asks for each of them whether it is shared, which takes
+/// longer than to write the piece: so the memory is this buffer's own.
+public struct LineBuffer: ~Copyable {
+  // Nobody else has it, and it is let go of with the buffer. The first `count` of `capacity` bytes are written.
+  private var start = UnsafeMutablePointer<UInt8>.allocate(capacity: 4096)
+  private var capacity = 4096
+  public private(set) var count = 0
 
-  public init() { bytes.reserveCapacity(4096) }
+  public init() {}
 
-  public mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
+  deinit { start.deallocate() }
+
+  /// A copy of what was written.
+  public var bytes: [UInt8] { Array(UnsafeBufferPointer(start: start, count: count)) }
+
+  public mutating func removeAll() { count = 0 }
+
+  /// Room for so many bytes more, and where they are to be written.
+  private mutating func extend(by added: Int) -> UnsafeMutablePointer<UInt8> {
+    if added > capacity - count { grow(to: max(capacity * 2, count + added)) }
+    count += added
+    return start + (count - added)
+  }
+
+  private mutating func grow(to larger: Int) {
+    let old = start
+    start = .allocate(capacity: larger)
+    capacity = larger
+    start.initialize(from: old, count: count)
+    old.deallocate()
+  }
+
+  private mutating func append(_ text: UnsafeBufferPointer<UInt8>) {
+    guard let source = text.baseAddress else { return }
+    // As many bytes as `text` has, which cannot be of this buffer's memory.
+    extend(by: text.count).initialize(from: source, count: text.count)
+  }
 
   mutating func append(_ text: StaticString) {
-    text.withUTF8Buffer { bytes.append(contentsOf: $0) }
+    text.withUTF8Buffer { append($0) }
   }
 
+  /// Disfavoured, as a literal would be a String otherwise.
+  @_disfavoredOverload
   public mutating func append(_ text: String) {
     var text = text
-    text.withUTF8 { bytes.append(contentsOf: $0) }
+    text.withUTF8 { append($0) }
   }
 
-  mutating func append(byte: UInt8) { bytes.append(byte) }
+  mutating func append(byte: UInt8) { extend(by: 1).pointee = byte }
 
   mutating func append(_ number: UInt64) {
-    var digits: (UInt64, UInt64, UInt32) = (0, 0, 0)
-    withUnsafeMutableBytes(of: &digits) { scratch in
-      var rest = number
-      var start = scratch.count
-      repeat {
-        start -= 1
-        scratch[start] = UInt8(48 + rest % 10)
-        rest /= 10
-      } while rest > 0
-      bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: scratch[start...]))
+    var digits = 1
+    var rest = number / 10
+    while rest > 0 {
+      digits += 1
+      rest /= 10
     }
+    append(number, digits: digits)
   }
 
   mutating func append(_ number: some BinaryInteger) { append(UInt64(clamping: number)) }
 
   /// A number with zeros before it, or its last digits if it has more.
-  mutating func append(_ number: some BinaryInteger, digits: Int) {
-    var divisor: UInt64 = 1
-    for _ in 1..<digits { divisor *= 10 }
-    let number = UInt64(clamping: number)
-    while divisor > 0 {
-      bytes.append(UInt8(48 + number / divisor % 10))
-      divisor /= 10
+  mutating func append(_ number: UInt64, digits: Int) {
+    let text = extend(by: digits)
+    var rest = number
+    for index in (0..<digits).reversed() {
+      text[index] = UInt8(truncatingIfNeeded: 48 + rest % 10)
+      rest /= 10
     }
   }
 
@@ -53,7 +82,7 @@ public struct LineBuffer {
 
   /// A line of words, each at its column.
   mutating func append(columns: [(Int, StaticString)]) {
-    let start = bytes.count
+    let start = count
     for (column, word) in columns {
       if column > 0 { pad(from: start, to: column) }
       append(word)
@@ -63,10 +92,9 @@ public struct LineBuffer {
 
   /// Spaces up to this column, counted from `start`; one at least, so that a wide value pushes its own line only.
   mutating func pad(from start: Int, to column: Int) {
-    var width = bytes[start...].count { $0 & 0xc0 != 0x80 }
-    repeat {
-      bytes.append(32)
-      width += 1
-    } while width < column
+    var width = 0
+    for index in start..<count where self.start[index] & 0xc0 != 0x80 { width += 1 }
+    let spaces = max(1, column - width)
+    extend(by: spaces).initialize(repeating: 32, count: spaces)
   }
 }

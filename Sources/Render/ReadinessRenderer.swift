@@ -7,7 +7,7 @@ public struct ReadinessRenderer {
   public func renderText(_ readiness: Readiness, into line: inout LineBuffer) {
     let valueColumn = 11 + (readiness.findings.map(\.name.utf8.count).max() ?? 0)
     for finding in readiness.findings {
-      let start = line.bytes.count
+      let start = line.count
       line.append(finding.grade == .fact ? "" : finding.grade.rawValue)
       line.pad(from: start, to: 9)
       line.append(finding.name)

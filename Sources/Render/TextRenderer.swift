@@ -34,11 +34,11 @@ public struct TextRenderer {
   public func render(
     _ origin: Origin, repetitions: Int = 1, isWhole: Bool = false, into line: inout LineBuffer
   ) {
-    let start = line.bytes.count
+    let start = line.count
     line.append(local: origin.time, utcOffsetSeconds: utcOffsetSeconds)
     line.pad(from: start, to: Column.state)
     // Colours have no width: what follows is aligned by what was written before them.
-    let stateStart = line.bytes.count
+    let stateStart = line.count
     if isColoured { line.append(origin.state.colour) }
     line.append(origin.state.label)
     if isColoured { line.append("\u{1b}[0m") }

@@ -46,7 +46,7 @@ public struct TextSummary {
       (0, "PID"), (8, "COMM"), (25, "TIME_WAIT"), (36, "CLOSE_WAIT"), (48, "FIN_WAIT2"),
     ])
     for process in summary.processes.prefix(Self.shownProcesses) {
-      let start = line.bytes.count
+      let start = line.count
       line.append(process.process.pid)
       line.pad(from: start, to: 8)
       line.append(escaping: process.process.comm)

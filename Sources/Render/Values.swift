@@ -24,41 +24,37 @@ extension LineBuffer {
 
   /// RFC 3339 in UTC.
   mutating func append(utc time: WallTime, decimals: Int) {
-    let (seconds, nanoseconds) = time.parts
-    var clock = time_t(seconds)
-    var date = tm()
-    gmtime_r(&clock, &date)
-    append(date.tm_year + 1900, digits: 4)
-    append(byte: UInt8(ascii: "-"))
-    append(date.tm_mon + 1, digits: 2)
-    append(byte: UInt8(ascii: "-"))
-    append(date.tm_mday, digits: 2)
-    append(byte: UInt8(ascii: "T"))
-    append(timeOfDay: date)
-    append(byte: UInt8(ascii: "."))
+    let (days, seconds, nanoseconds) = time.parts
+    let date = CivilDate(daysSince1970: days)
     var fraction = nanoseconds
     for _ in decimals..<9 { fraction /= 10 }
+    append(date.year, digits: 4)
+    append(byte: UInt8(ascii: "-"))
+    append(date.month, digits: 2)
+    append(byte: UInt8(ascii: "-"))
+    append(date.day, digits: 2)
+    append(byte: UInt8(ascii: "T"))
+    append(secondsOfDay: seconds)
+    append(byte: UInt8(ascii: "."))
     append(fraction, digits: decimals)
     append(byte: UInt8(ascii: "Z"))
   }
 
   /// HH:MM:SS.mmm at this distance from UTC.
   public mutating func append(local time: WallTime, utcOffsetSeconds: Int) {
-    let (seconds, nanoseconds) = time.parts
-    var clock = time_t(seconds) + utcOffsetSeconds
-    var date = tm()
-    gmtime_r(&clock, &date)
-    append(timeOfDay: date)
+    let local = WallTime(nanoseconds: time.nanoseconds &+ Int64(utcOffsetSeconds) * 1_000_000_000)
+    let (_, seconds, nanoseconds) = local.parts
+    append(secondsOfDay: seconds)
     append(byte: UInt8(ascii: "."))
     append(nanoseconds / 1_000_000, digits: 3)
   }
 
-  private mutating func append(timeOfDay date: tm) {
-    append(date.tm_hour, digits: 2)
+  private mutating func append(secondsOfDay seconds: UInt64) {
+    append(seconds / 3600, digits: 2)
     append(byte: UInt8(ascii: ":"))
-    append(date.tm_min, digits: 2)
+    append(seconds / 60 % 60, digits: 2)
     append(byte: UInt8(ascii: ":"))
-    append(date.tm_sec, digits: 2)
+    append(seconds % 60, digits: 2)
   }
 
   /// A span of time with the two digits that a person reads: `3.1ms`, `12s`, `1h05m`.
@@ -86,8 +82,33 @@ extension LineBuffer {
 }
 
 extension WallTime {
-  fileprivate var parts: (seconds: Int64, nanoseconds: Int64) {
-    let (seconds, rest) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
-    return rest < 0 ? (seconds - 1, rest + 1_000_000_000) : (seconds, rest)
+  /// Days since 1970, and what has passed of the day: whole seconds, and of the next one nanoseconds.
+  fileprivate var parts: (days: Int64, seconds: UInt64, nanoseconds: UInt64) {
+    let day: Int64 = 86_400_000_000_000
+    var (days, rest) = nanoseconds.quotientAndRemainder(dividingBy: day)
+    if rest < 0 { (days, rest) = (days - 1, rest + day) }
+    let (seconds, nanoseconds) = UInt64(rest).quotientAndRemainder(dividingBy: 1_000_000_000)
+    return (days, seconds, nanoseconds)
+  }
+}
+
+/// A date of the Gregorian calendar. gmtime_r() asks for the time zone, under a lock.
+private struct CivilDate {
+  let year: UInt64
+  let month: UInt64
+  let day: UInt64
+
+  /// Counts in eras of 400 years, 146,097 days, and in years that begin in March: the leap day is their last.
+  /// Source: civil_from_days, https://howardhinnant.github.io/date_algorithms.html
+  ///
+  /// - Parameter days: of a time that has 64 bits of nanoseconds, so that it is in 1677 or later.
+  init(daysSince1970 days: Int64) {
+    let (era, dayOfEra) = UInt64(days + 719_468).quotientAndRemainder(dividingBy: 146_097)
+    let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+    let monthFromMarch = (5 * dayOfYear + 2) / 153
+    day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
+    month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
+    year = era * 400 + yearOfEra + (month <= 2 ? 1 : 0)
   }
 }

@@ -56,7 +56,7 @@ struct LeakLook: ~Copyable {
         text.render(origin, isWhole: true, into: &line)
       }
       report.add(origin)
-      guard end == nil, line.bytes.count >= 65_536 else { return }
+      guard end == nil, line.count >= 65_536 else { return }
       do throws(OutputEnd) { try flush() } catch { end = error }
     }
     count(lost)

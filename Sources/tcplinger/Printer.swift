@@ -67,7 +67,7 @@ struct Printer: ~Copyable {
   /// When `flush` has folded lines to write.
   var dueNanoseconds: UInt64? { folder?.dueNanoseconds }
 
-  var isFull: Bool { line.bytes.count >= 65_536 }
+  var isFull: Bool { line.count >= 65_536 }
 
   mutating func flush() throws(OutputEnd) {
     if let due = folder?.dueNanoseconds, Host.bootNanoseconds >= due { renderFolds() }
