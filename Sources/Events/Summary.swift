@@ -6,6 +6,11 @@ public struct Summary: Sendable {
 
     public var unknown: Int { seen - attributed }
 
+    fileprivate mutating func count(isAttributed: Bool) {
+      seen += 1
+      if isAttributed { attributed += 1 }
+    }
+
     static func += (left: inout Count, right: Count) {
       left.seen += right.seen
       left.attributed += right.attributed
@@ -20,6 +25,15 @@ public struct Summary: Sendable {
     public var finWait2 = 0
 
     var total: Int { timeWait + closeWait + finWait2 }
+
+    fileprivate mutating func count(_ state: Origin.State) {
+      switch state {
+      case .timeWait: timeWait += 1
+      case .closeWait: closeWait += 1
+      case .finWait2: finWait2 += 1
+      case .closeWaitEnd: break
+      }
+    }
   }
 
   public var time: WallTime
@@ -58,22 +72,15 @@ public struct Tally {
   }
 
   public mutating func count(_ origin: Origin) {
+    let process = origin.process
     switch origin.state {
-    case .timeWait: count(origin, \.timeWait, \.timeWait)
-    case .closeWait: count(origin, \.closeWait, \.closeWait)
-    case .finWait2: count(origin, \.finWait2, \.finWait2)
-    case .closeWaitEnd: break
+    case .timeWait: timeWait.count(isAttributed: process != nil)
+    case .closeWait: closeWait.count(isAttributed: process != nil)
+    case .finWait2: finWait2.count(isAttributed: process != nil)
+    case .closeWaitEnd: return
     }
-  }
-
-  private mutating func count(
-    _ origin: Origin, _ total: WritableKeyPath<Tally, Summary.Count>,
-    _ column: WritableKeyPath<Summary.Line, Int>
-  ) {
-    self[keyPath: total].seen += 1
-    guard let process = origin.process else { return }
-    self[keyPath: total].attributed += 1
-    lines[process.identity, default: Summary.Line(process: process)][keyPath: column] += 1
+    guard let process else { return }
+    lines[process.identity, default: Summary.Line(process: process)].count(origin.state)
   }
 
   /// Adds another account to this one.
