@@ -27,6 +27,8 @@ public final class EventQueue: Sendable {
   func push(_ events: [Event]) {
     guard !events.isEmpty else { return }
     state.withLock { state in
+      // The usual case: the output keeps up, and takes the array as it is.
+      if state.waiting.isEmpty, events.count <= capacity { return state.waiting = events }
       for event in events {
         if case .origin(let origin) = event, state.waiting.count >= capacity {
           state.dropped.count(origin)
