@@ -107,6 +107,10 @@ static __always_inline struct sock *socket_of_file(struct file *file)
 	return BPF_CORE_READ(socket, sk);
 }
 
+/* v6.10, fc7566ad0a82: a program may say that it is not to be put aside for another process. */
+extern void bpf_preempt_disable(void) __ksym __weak;
+extern void bpf_preempt_enable(void) __ksym __weak;
+
 /*
  * jiffies, of which a TCP socket's time stamps are the low half, start at 2^32 less five minutes. The
  * length of one is not told to programs, so it is found by which of the kernel's choices of HZ fits.

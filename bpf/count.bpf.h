@@ -10,7 +10,7 @@
  * address matters to who has a range of ports for each: the client.
  */
 static __always_inline void name_flow(struct wire_count_key *key, const struct wire_origin *origin,
-				     const struct wire_process *process)
+				      const struct wire_process *process)
 {
 	if (origin->role != WIRE_ROLE_SERVER)
 		__builtin_memcpy(key->local_address, origin->local_address, sizeof(key->local_address));

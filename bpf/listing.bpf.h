@@ -29,6 +29,10 @@ static __always_inline void list(struct sock *sk, struct memory *memory, __u8 ki
 	origin.since_ns = since_ns;
 	origin.approximate_since = memory->approximate_since;
 	memory->listed = 1;
+	if (memory->socket != key) {
+		memory->listed = 0; /* its place is another's by now */
+		return;
+	}
 	if (bpf_map_update_elem(&waiting, &key, &origin, BPF_ANY)) {
 		count_loss(waiting_full);
 		return;

@@ -24,8 +24,9 @@ struct memory {
 	__u8 approximate_since;
 	__u8 listed;	 /* it has been put into the map `waiting` */
 	__u8 has_record; /* that is more than what was there before */
-	__u8 closed;	 /* its end has been told */
-	__u64 padding;
+	__u8 closed;	 /* its end has been told, or it is remembered elsewhere by now */
+	__u8 in_storage; /* it dies with its socket */
+	__u8 padding[7];
 
 	/*
 	 * What it becomes: who opened and who closed as soon as it is known, the rest with the first FIN. Before that, the
@@ -52,7 +53,8 @@ struct keys {
 struct keys_map {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_MMAPABLE); /* nobody does: it makes them begin with a page, and so with a cache line */
+	__uint(map_flags,
+	       BPF_F_MMAPABLE); /* nobody does: it makes them begin with a page, and so with a cache line */
 	__type(key, __u32);
 	__type(value, struct keys);
 };
@@ -231,8 +233,8 @@ static __always_inline struct memory *recall_far(struct sock *sk)
 
 	if (settings.sockets_in_storage && storage_in_use)
 		memory = bpf_sk_storage_get(&socket_storage, (void *)sk, NULL, 0);
-	if (!memory && hash_in_use)
-		memory = bpf_map_lookup_elem(&socket_hash, &key);
+	if ((!memory || memory->closed) && hash_in_use)
+		memory = bpf_map_lookup_elem(&socket_hash, &key) ?: (void *)memory;
 	return memory;
 }
 
@@ -253,6 +255,8 @@ static __always_inline struct memory *remember_far(struct sock *sk)
 	if (settings.sockets_in_storage) {
 		memory = bpf_sk_storage_get(&socket_storage, (void *)sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 		storage_in_use = 1;
+		if (memory)
+			memory->in_storage = 1;
 	}
 	if (!memory) {
 		bpf_map_update_elem(&socket_hash, &key, &nothing, BPF_NOEXIST);

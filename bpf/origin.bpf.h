@@ -132,6 +132,13 @@ static __always_inline void describe(struct wire_origin *origin, struct sock *sk
 	copy_addresses(origin, sk);
 }
 
+/* In place of a closer that is not known there may be the process that was met with the socket: it is not meant. */
+static __always_inline void forget_holder(struct wire_origin *origin)
+{
+	if (!origin->closer_source)
+		__builtin_memset(&origin->closer, 0, sizeof(origin->closer));
+}
+
 /* What is remembered of whom and since when; the rest is to be filled in. */
 static __always_inline void recount(struct wire_origin *origin, const struct memory *memory)
 {
@@ -139,8 +146,7 @@ static __always_inline void recount(struct wire_origin *origin, const struct mem
 		__builtin_memcpy(origin, &memory->record, sizeof(*origin));
 	else
 		__builtin_memset(origin, 0, sizeof(*origin));
-	if (!memory->fin_sent_ns)
-		__builtin_memset(&origin->closer, 0, sizeof(origin->closer));
+	forget_holder(origin);
 	origin->opened_ns = memory->opened_ns;
 	origin->since_ns = memory->fin_sent_ns;
 	origin->role = memory->role;

@@ -21,8 +21,10 @@ static __always_inline __u64 small_socket_since_ns(struct inet_timewait_sock *sm
 /* Should the tracer be made to close the socket, it is this process that did. */
 static __always_inline void note_holder(struct memory *memory, struct task_struct *task)
 {
-	if (!memory->fin_sent_ns)
-		name_process(&record_of(memory)->closer, task);
+	struct wire_origin *record = record_of(memory);
+
+	if (!memory->fin_sent_ns && !record->closer_source)
+		name_process(&record->closer, task);
 }
 
 /* Every open file once, after the hooks are attached: what has no memory is older than they are. */
@@ -39,7 +41,7 @@ int seed_from_files(struct bpf_iter__task_file *context)
 	if (!sk || !task)
 		return 0;
 	state = BPF_CORE_READ(sk, sk_state);
-	if (state == TCP_LISTEN || state == TCP_CLOSE || !is_wanted(sk, as_tcp(sk)))
+	if (state == TCP_LISTEN || state == TCP_CLOSE || state == TCP_LAST_ACK || !is_wanted(sk, as_tcp(sk)))
 		return 0;
 	memory = recall(sk);
 	if (memory) {
@@ -54,6 +56,7 @@ int seed_from_files(struct bpf_iter__task_file *context)
 	record->opener_source = WIRE_SOURCE_OPEN_FILE;
 	record->closer = record->opener;
 	memory->role = role_of(sk);
+	memory->peer_port = peer_port_of(sk);
 	/* It is open and has sent its FIN: that was shutdown(). */
 	if (state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 || state == TCP_CLOSING)
 		record->cause = WIRE_CAUSE_SHUTDOWN;
@@ -61,38 +64,31 @@ int seed_from_files(struct bpf_iter__task_file *context)
 	return 0;
 }
 
-/* Then every socket of a network namespace: what has no file is not accepted yet, or closed already. */
-SEC("iter/tcp")
-int seed_from_table(struct bpf_iter__tcp *context)
+/* These two are functions of their own, as their records do not both fit on one stack. */
+static __noinline int seed_socket(struct sock *sk)
 {
-	struct sock_common *common = context->sk_common;
-	struct inet_timewait_sock *small;
-	struct wire_origin origin = {};
+	__u8 state = BPF_CORE_READ(sk, sk_state);
 	struct memory *memory;
-	struct sock *sk;
-	__u64 key;
+
+	if (BPF_CORE_READ(sk, sk_socket) || state == TCP_LISTEN || state == TCP_LAST_ACK ||
+	    !is_wanted(sk, as_tcp(sk)) || recall(sk))
+		return 0;
+	memory = remember_far(sk);
+	if (!memory)
+		return 0;
+	memory->role = role_of(sk);
+	memory->peer_port = peer_port_of(sk);
+	seed_waiting(sk, memory);
+	return 0;
+}
+
+static __noinline int seed_small_socket(struct inet_timewait_sock *small)
+{
+	struct sock *sk = (struct sock *)small;
+	struct wire_origin origin = {};
+	__u64 key = (__u64)small;
 	long error;
 
-	if (!common)
-		return 0;
-	sk = (void *)bpf_skc_to_tcp_sock((void *)common);
-	if (sk) {
-		if (BPF_CORE_READ(sk, sk_socket) || BPF_CORE_READ(sk, sk_state) == TCP_LISTEN ||
-		    !is_wanted(sk, as_tcp(sk)))
-			return 0;
-		if (recall(sk))
-			return 0;
-		memory = remember_far(sk);
-		if (!memory)
-			return 0;
-		memory->role = role_of(sk);
-		seed_waiting(sk, memory);
-		return 0;
-	}
-	small = (void *)bpf_skc_to_tcp_timewait_sock((void *)common);
-	if (!small || BPF_CORE_READ(small, tw_substate) != TCP_FIN_WAIT2)
-		return 0;
-	sk = (struct sock *)small;
 	origin.local_port = bpf_ntohs(BPF_CORE_READ(small, tw_sport));
 	if (!passes(sk, origin.local_port))
 		return 0;
@@ -106,11 +102,29 @@ int seed_from_table(struct bpf_iter__tcp *context)
 	origin.approximate_since = 1;
 	origin.no_byte_counts = 1;
 	copy_addresses(&origin, sk);
-	key = (__u64)small;
 	handed_over_in_use = 1;
 	error = bpf_map_update_elem(&handed_over, &key, &origin, BPF_NOEXIST);
 	if (error && error != -EEXIST)
 		count_loss(handed_over_full);
+	return 0;
+}
+
+/* Then every socket of a network namespace: what has no file is not accepted yet, or closed already. */
+SEC("iter/tcp")
+int seed_from_table(struct bpf_iter__tcp *context)
+{
+	struct sock_common *common = context->sk_common;
+	struct inet_timewait_sock *small;
+	struct sock *sk;
+
+	if (!common)
+		return 0;
+	sk = (void *)bpf_skc_to_tcp_sock((void *)common);
+	if (sk)
+		return seed_socket(sk);
+	small = (void *)bpf_skc_to_tcp_timewait_sock((void *)common);
+	if (small && BPF_CORE_READ(small, tw_substate) == TCP_FIN_WAIT2)
+		seed_small_socket(small);
 	return 0;
 }
 
@@ -243,10 +257,12 @@ int report_due(struct bpf_iter__bpf_map_elem *context)
 	else if (!is_target_process(&origin))
 		return 0;
 	copy_byte_counts(&origin, as_tcp(sk), origin.kind == WIRE_CLOSE_WAIT);
-	/* Left meanwhile: handle_state tells it, with what it saw itself. */
+	/* Left meanwhile: handle_state tells it, with what it saw itself; or nobody saw it leave, and the entry is stale. */
 	if (BPF_CORE_READ(sk, sk_state) != (origin.kind == WIRE_CLOSE_WAIT ? TCP_CLOSE_WAIT : TCP_FIN_WAIT2) ||
-	    peer_port_of(sk) != origin.peer_port || local_port_of(as_tcp(sk)) != origin.local_port)
+	    peer_port_of(sk) != origin.peer_port || local_port_of(as_tcp(sk)) != origin.local_port) {
+		unlist(sk);
 		return 0;
+	}
 	bpf_seq_write(context->meta->seq, &origin, sizeof(origin));
 	return 0;
 }

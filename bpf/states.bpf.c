@@ -7,6 +7,8 @@
 #include "table.bpf.h"
 #include "timewait.bpf.h"
 
+#ifdef PREEMPTIBLE
+#define HAS_UNDERSTUDY true
 #define MAX_PROCESSORS 1024
 
 /* A call of a program. */
@@ -26,6 +28,9 @@ static __always_inline struct processor *processor_here(void)
 {
 	return &processors[bpf_get_smp_processor_id() & (MAX_PROCESSORS - 1)];
 }
+#else
+#define HAS_UNDERSTUDY false
+#endif
 
 /*
  * Does the current process act on this socket? It holds the socket's lock then; a softirq never does.
@@ -75,7 +80,7 @@ static __always_inline void on_handshake(struct sock *sk, struct tcp_sock *tcp)
 
 	/* A simultaneous open: both ends called connect(). Or an understudy comes late: it may be accepted meanwhile. */
 	if (memory && memory->peer_port == peer_port_of(sk) &&
-	    (memory->role == WIRE_ROLE_CLIENT || settings.has_understudy))
+	    (memory->role == WIRE_ROLE_CLIENT || HAS_UNDERSTUDY))
 		return;
 	memory = start_anew(sk);
 	if (!memory)
@@ -105,14 +110,13 @@ static __always_inline void name_closer(struct wire_origin *record, struct sock 
 		name_process(&record->closer, task);
 		record->closer_source = WIRE_SOURCE_CLOSE;
 		record->cause = cause_of(tcp, task);
-	} else {
-		__builtin_memset(&record->closer, 0, sizeof(record->closer));
 	}
+	forget_holder(record);
 }
 
 static __always_inline void on_first_fin(struct sock *sk, struct tcp_sock *tcp)
 {
-	struct memory *memory = remember(sk);
+	struct memory *memory = outlive(sk, remember(sk));
 	struct wire_origin *record;
 
 	/* Neither the end of the connection before nor the beginning of this one was seen. */
@@ -135,6 +139,7 @@ static __always_inline void on_close_wait(struct sock *sk, struct tcp_sock *tcp)
 
 	if (!memory)
 		return;
+	memory->peer_port = peer_port_of(sk);
 	memory->waiting_since_ns = packet_ns(tcp);
 	memory->waiting_since_jiffies = bpf_jiffies64();
 	memory->waiting = WIRE_CLOSE_WAIT;
@@ -157,7 +162,7 @@ static __always_inline bool waits_briefly(struct memory *memory)
 static __always_inline void on_close_wait_left(struct sock *sk, struct tcp_sock *tcp)
 {
 	struct task_struct *task = current_task();
-	struct wire_origin *entry = NULL, end;
+	struct wire_origin *entry = NULL, *end;
 	struct memory *memory = recall(sk);
 	__u64 now;
 
@@ -175,31 +180,32 @@ static __always_inline void on_close_wait_left(struct sock *sk, struct tcp_sock 
 			unlist(sk);
 		return;
 	}
-	recount(&end, memory);
-	if (memory->has_record)
-		end.closer = memory->record.closer; /* for the tracer, if it is made to close */
-	describe(&end, sk, tcp);
-	end.kind = WIRE_CLOSE_WAIT_END;
-	end.time_ns = now;
-	end.since_ns = memory->waiting_since_ns;
-	end.approximate_since = memory->approximate_since;
+	/* Nothing else comes of the memory: it becomes the record. */
+	end = record_of(memory);
+	describe(end, sk, tcp);
+	end->kind = WIRE_CLOSE_WAIT_END;
+	end->time_ns = now;
+	end->opened_ns = memory->opened_ns;
+	end->since_ns = memory->waiting_since_ns;
+	end->approximate_since = memory->approximate_since;
+	end->role = memory->role;
 	if (entry) {
-		end.reported = entry->reported;
-		if (!end.opener_source) { /* the owner of its listener */
-			end.opener = entry->opener;
-			end.opener_source = entry->opener_source;
+		end->reported = entry->reported;
+		if (!end->opener_source) { /* the owner of its listener */
+			end->opener = entry->opener;
+			end->opener_source = entry->opener_source;
 		}
 		unlist(sk);
 	}
-	explain_close_wait(&end, tcp);
-	copy_byte_counts(&end, tcp, true);
+	explain_close_wait(end, tcp);
+	copy_byte_counts(end, tcp, true);
 	if (sk->sk_err) {
-		end.cause = WIRE_CAUSE_RESET;
-		__builtin_memset(&end.closer, 0, sizeof(end.closer));
+		end->cause = WIRE_CAUSE_RESET;
+		forget_holder(end);
 	} else {
-		name_closer(&end, sk, tcp, task);
+		name_closer(end, sk, tcp, task);
 	}
-	send(&end);
+	send(end);
 }
 
 /*
@@ -208,8 +214,7 @@ static __always_inline void on_close_wait_left(struct sock *sk, struct tcp_sock 
  */
 static __always_inline void on_closed_actively(struct sock *sk, struct tcp_sock *tcp, int from)
 {
-	/* An understudy may come here after the memory was given back. */
-	struct memory *memory = settings.has_understudy ? recall(sk) : remember(sk);
+	struct memory *memory = remember(sk);
 	struct inet_timewait_sock *small;
 	struct wire_origin *origin, *entry;
 	bool gave_up = false;
@@ -221,6 +226,7 @@ static __always_inline void on_closed_actively(struct sock *sk, struct tcp_sock 
 	origin = record_of(memory);
 	if (!memory->fin_sent_ns)
 		describe(origin, sk, tcp);
+	forget_holder(origin);
 	origin->opened_ns = memory->opened_ns;
 	origin->since_ns = memory->fin_sent_ns;
 	origin->role = memory->role;
@@ -231,7 +237,8 @@ static __always_inline void on_closed_actively(struct sock *sk, struct tcp_sock 
 			unlist(sk);
 		}
 	}
-	origin->time_ns = packet_ns(tcp);
+	/* close() may come long after the last packet. */
+	origin->time_ns = sk->sk_lock.owned ? bpf_ktime_get_boot_ns() : packet_ns(tcp);
 	origin->entered_from = from;
 	net = plain(tcp)->__sk_common.skc_net.net;
 	small = small_socket_of(net, sk->__sk_common.skc_hash, origin, &gave_up);
@@ -246,7 +253,7 @@ static __always_inline void on_closed_actively(struct sock *sk, struct tcp_sock 
 		return;
 	}
 	copy_byte_counts(origin, tcp, false);
-	hand_over(small, net, origin);
+	hand_over(small, net, origin, HAS_TABLE);
 }
 
 static __always_inline void on_state(struct sock *sk, int from, int to)
@@ -260,14 +267,14 @@ static __always_inline void on_state(struct sock *sk, int from, int to)
 	 * More than half of all changes are nothing to remember: they end here. So is FIN_WAIT2, in which a closed socket as a
 	 * rule is handed over to a small one in the same breath; one that stays in it the sweep finds.
 	 */
-	if (from != TCP_CLOSE_WAIT && (to == TCP_SYN_RECV || to == TCP_LISTEN || to == TCP_LAST_ACK ||
-				       to == TCP_CLOSING || to == TCP_FIN_WAIT2 || from == TCP_LAST_ACK ||
-				       (to == TCP_ESTABLISHED && from != TCP_SYN_RECV)))
+	if (from != TCP_CLOSE_WAIT &&
+	    (to == TCP_SYN_RECV || to == TCP_LISTEN || to == TCP_LAST_ACK || to == TCP_CLOSING ||
+	     to == TCP_FIN_WAIT2 || from == TCP_LAST_ACK || (to == TCP_ESTABLISHED && from != TCP_SYN_RECV)))
 		return;
 	tcp = (struct tcp_sock *)bpf_skc_to_tcp_sock(sk);
 	if (!tcp || !is_wanted(sk, tcp)) {
 		/* Before its local port was chosen it may have been wanted. */
-		if (to == TCP_CLOSE)
+		if (to == TCP_CLOSE || from == TCP_CLOSE_WAIT)
 			forget(sk);
 		return;
 	}
@@ -294,49 +301,65 @@ static __always_inline void on_state(struct sock *sk, int from, int to)
 		if (from == TCP_FIN_WAIT1 || from == TCP_FIN_WAIT2 || from == TCP_CLOSING)
 			on_closed_actively(sk, tcp, from);
 		/* With an understudy it is for that one to forget: if it handles the call too, memory->closed tells it. */
-		if (!settings.has_understudy)
+		if (!HAS_UNDERSTUDY)
 			forget(sk);
 		break;
 	}
 }
 
+#ifndef PREEMPTIBLE
 /*
- * Since v6.1 (05b24ff9b2cf) the kernel skips a program that is running on the same processor already. A softirq may
- * interrupt handle_state between two instructions and change the state of another socket, so an understudy stands
- * behind it on the same hook, and plays when the first has missed its call. Each processor has a note of the call
- * that the process on it is at, and one for the softirq within it: the socket's lock tells which is which.
+ * Since v6.1 (05b24ff9b2cf) the kernel skips a program that is running on the same processor already. What a softirq does
+ * then to another socket, while this one is between two instructions, the sweep finds as far as it leaves a small socket.
  */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(handle_state, struct sock *sk, int from, int to)
 {
-	struct processor *here = processor_here();
-
-	if (settings.has_understudy) {
-		struct call *call = sk->sk_lock.owned ? &here->of_process : &here->of_softirq;
-
-		/* What a softirq may have left, because its understudy was skipped, must not be taken for a later call. */
-		here->of_softirq.socket = 0;
-		barrier();
-		call->from = from;
-		call->to = to;
-		call->socket = (__u64)sk;
-	}
 	if (sk->sk_protocol == IPPROTO_TCP)
 		on_state(sk, from, to);
 	return 0;
 }
-
-#ifndef WITHOUT_TABLE
+#else
 /*
- * From v7.0 a process may be moved to another processor between the two. Then both handle the call: all that
- * on_state does can be done twice.
+ * From v7.0 on the process itself may be put aside in the middle, and everybody else on its processor is skipped until it
+ * goes on: so the program asks not to be, and an understudy stands behind it on the same hook, and plays when the first
+ * has missed its call. Each processor has a note of the call that the process on it is at, and one for the softirq within
+ * it: the socket's lock tells which is which.
+ */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(handle_state_since_7_0, struct sock *sk, int from, int to)
+{
+	struct processor *here;
+	struct call *call;
+
+	bpf_preempt_disable();
+	here = processor_here();
+	call = sk->sk_lock.owned ? &here->of_process : &here->of_softirq;
+	/* What a softirq may have left, because its understudy was skipped, must not be taken for a later call. */
+	here->of_softirq.socket = 0;
+	barrier();
+	call->from = from;
+	call->to = to;
+	call->socket = (__u64)sk;
+	if (sk->sk_protocol == IPPROTO_TCP)
+		on_state(sk, from, to);
+	bpf_preempt_enable();
+	return 0;
+}
+
+/*
+ * A process may be moved to another processor between the two. Then both handle the call: all that on_state does can be
+ * done twice.
  */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(handle_missed_state, struct sock *sk, int from, int to)
 {
-	struct processor *here = processor_here();
-	struct call *call = sk->sk_lock.owned ? &here->of_process : &here->of_softirq;
+	struct processor *here;
+	struct call *call;
 
+	bpf_preempt_disable();
+	here = processor_here();
+	call = sk->sk_lock.owned ? &here->of_process : &here->of_softirq;
 	if (call->socket == (__u64)sk && call->from == from && call->to == to) {
 		call->socket = 0;
 	} else {
@@ -346,6 +369,7 @@ int BPF_PROG(handle_missed_state, struct sock *sk, int from, int to)
 	}
 	if (to == TCP_CLOSE)
 		forget(sk);
+	bpf_preempt_enable();
 	return 0;
 }
 #endif

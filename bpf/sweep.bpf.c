@@ -44,20 +44,23 @@ static __always_inline bool is_gone(struct sock *sk, struct memory *memory)
  * To the small socket of a connection that had sent the first FIN. How much was sent and received is not known any more:
  * that was in the full socket.
  */
-static __always_inline void follow(struct memory *memory, __u8 reported)
+static __always_inline void follow(struct memory *memory, __u8 reported, bool in_table)
 {
+	struct wire_origin *origin = record_of(memory);
 	struct net *net = (struct net *)memory->net;
 	struct inet_timewait_sock *small;
-	struct wire_origin origin;
 	bool gave_up = false;
 
-	recount(&origin, memory);
-	if (!is_target_process(&origin))
+	forget_holder(origin);
+	if (!is_target_process(origin))
 		return;
-	origin.reported = reported;
-	origin.no_byte_counts = 1;
-	origin.time_ns = bpf_ktime_get_boot_ns();
-	small = small_socket_of(net, memory->hash, &origin, &gave_up);
+	origin->opened_ns = memory->opened_ns;
+	origin->since_ns = memory->fin_sent_ns;
+	origin->role = memory->role;
+	origin->reported = reported;
+	origin->no_byte_counts = 1;
+	origin->time_ns = bpf_ktime_get_boot_ns();
+	small = small_socket_of(net, memory->hash, origin, &gave_up);
 	if (!small) {
 		if (settings.want_time_wait && !gave_up)
 			count_loss(ended_unseen);
@@ -65,22 +68,30 @@ static __always_inline void follow(struct memory *memory, __u8 reported)
 	}
 	/* In TIME_WAIT it does not tell how it came there. */
 	if (BPF_CORE_READ(small, tw_substate) == TCP_FIN_WAIT2)
-		origin.entered_from = TCP_FIN_WAIT2;
-	hand_over(small, net, &origin);
+		origin->entered_from = TCP_FIN_WAIT2;
+	hand_over(small, net, origin, in_table);
 }
 
 /* Its socket is gone, and nobody saw it go. */
-static __always_inline void settle(struct sock *sk, struct memory *memory)
+static __always_inline void settle(struct sock *sk, struct memory *memory, bool in_table)
 {
 	struct wire_origin *entry = memory->listed ? entry_of(sk) : NULL;
 	__u8 reported = 0;
 
 	if (entry && entry->opened_ns == memory->opened_ns) {
 		reported = entry->reported;
+		if (reported && entry->kind == WIRE_CLOSE_WAIT) {
+			/* It was told, so its end is, whatever that was. */
+			__builtin_memcpy(record_of(memory), entry, sizeof(*entry));
+			memory->record.kind = WIRE_CLOSE_WAIT_END;
+			memory->record.time_ns = bpf_ktime_get_boot_ns();
+			memory->record.no_byte_counts = 1;
+			send(&memory->record);
+		}
 		unlist(sk);
 	}
 	if (memory->fin_sent_ns && !memory->closed)
-		follow(memory, reported);
+		follow(memory, reported, in_table);
 }
 
 /* Global, as each place is another way. */
@@ -105,7 +116,7 @@ __weak __noinline int sweep_place(__u32 place, __u32 key)
 			return 0;
 		}
 	}
-	settle(sk, memory);
+	settle(sk, memory, true);
 	give_back(place);
 	return 0;
 }
@@ -159,7 +170,7 @@ int sweep_hash(struct bpf_iter__bpf_map_elem *context)
 		list_if_due(sk, memory);
 		return 0;
 	}
-	settle(sk, memory);
+	settle(sk, memory, false);
 	bpf_map_delete_elem(&socket_hash, &key);
 	return 0;
 }

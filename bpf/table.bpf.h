@@ -69,9 +69,8 @@ static __always_inline void publish(__u32 place, __u32 key)
 {
 	__u32 *found = key_of(place);
 
-	barrier();
 	if (found)
-		*found = key;
+		(void)swap(found, key);
 }
 
 static __always_inline void clear(struct memory *memory, struct sock *sk)
@@ -106,15 +105,19 @@ static __always_inline struct memory *start_anew(struct sock *sk)
 			if (memory->fin_sent_ns)
 				mark(place, half, half | ENDED_UNSEEN);
 			else
-				give_back(place);
+				mark(place, half, 0);
 		}
 		memory = settle_in(sk);
 	}
 	if (memory)
 		return memory;
 	memory = remember_far(sk);
-	if (memory)
+	if (memory) {
+		__u8 in_storage = memory->in_storage;
+
 		clear(memory, sk);
+		memory->in_storage = in_storage;
+	}
 	return memory;
 }
 
@@ -135,10 +138,30 @@ static __always_inline struct memory *remember(struct sock *sk)
 		return far ?: remember_far(sk);
 	if (far) {
 		__builtin_memcpy(memory, far, sizeof(*memory));
-		memory->socket = (__u64)sk;
+		memory->in_storage = 0;
 		far->closed = 1; /* nobody needs to look there */
 	}
 	return memory;
+}
+
+/*
+ * Who has sent the first FIN must not be forgotten with the socket, should nobody see that end: where the table has no
+ * room for it, it goes from storage to the hash.
+ */
+static __always_inline struct memory *outlive(struct sock *sk, struct memory *memory)
+{
+	__u64 key = (__u64)sk;
+	struct memory *copy;
+
+	if (!memory || !memory->in_storage || bpf_map_update_elem(&socket_hash, &key, memory, BPF_ANY))
+		return memory;
+	hash_in_use = 1;
+	copy = bpf_map_lookup_elem(&socket_hash, &key);
+	if (!copy)
+		return memory;
+	copy->in_storage = 0;
+	memory->closed = 1;
+	return copy;
 }
 
 /* Nothing more is to be known of the connection. Storage goes with the socket. */
@@ -147,11 +170,11 @@ static __always_inline void forget(struct sock *sk)
 	__u64 key = (__u64)sk;
 
 	if (HAS_TABLE) {
-		__u32 place = find_place(half_of(sk), OF_SOCKETS);
+		__u32 half = half_of(sk), place = find_place(half, OF_SOCKETS);
 		struct memory *memory = memory_at(place);
 
 		if (memory && memory->socket == key)
-			give_back(place);
+			mark(place, half, 0); /* unless the sweep was first */
 	}
 	if (hash_in_use)
 		bpf_map_delete_elem(&socket_hash, &key);

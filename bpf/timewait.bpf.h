@@ -91,7 +91,8 @@ static __always_inline struct inet_timewait_sock *
 small_socket_of(struct net *net, __u32 hash, const struct wire_origin *origin, bool *gave_up)
 {
 	struct inet_hashinfo *table = tcp_hashinfo_of(net);
-	__u32 slot = hash & READ(table, ehash_mask), ports = (__u32)origin->local_port << 16 | origin->peer_port;
+	__u32 slot = hash & READ(table, ehash_mask),
+	      ports = (__u32)origin->local_port << 16 | origin->peer_port;
 	/* By a helper: only a number may be passed on. */
 	__u64 chain = (__u64)BPF_CORE_READ(table, ehash) + slot * sizeof(void *);
 	__u64 small = find_small_socket(chain, slot, hash, ports);
@@ -105,7 +106,8 @@ small_socket_of(struct net *net, __u32 hash, const struct wire_origin *origin, b
 }
 
 /* Is the memory at this address still the small socket of this connection, alive or just dead? */
-static __always_inline bool is_same_connection(struct inet_timewait_sock *small, const struct wire_origin *origin)
+static __always_inline bool is_same_connection(struct inet_timewait_sock *small,
+					       const struct wire_origin *origin)
 {
 	struct head head;
 
@@ -198,14 +200,17 @@ static __always_inline void hand_over_far(struct inet_timewait_sock *small, stru
 	}
 }
 
-/* The small socket is in FIN_WAIT2: it is looked at again when the peer's FIN comes. */
+/*
+ * The small socket is in FIN_WAIT2: it is looked at again when the peer's FIN comes. Where it is not to go into the table
+ * the caller must be free of fetching atomics.
+ */
 static __always_inline void hand_over(struct inet_timewait_sock *small, struct net *net,
-				      struct wire_origin *origin)
+				      struct wire_origin *origin, bool into_table)
 {
 	origin->kind = WIRE_FIN_WAIT2;
 	if (!origin->since_ns)
 		origin->since_ns = origin->time_ns;
-	if (!HAS_TABLE || !hand_over_near(small, net, origin))
+	if (!into_table || !hand_over_near(small, net, origin))
 		hand_over_far(small, net, origin);
 }
 

@@ -10,7 +10,7 @@
 #include <linux/types.h>
 
 #define WIRE_COMM_LENGTH 16
-#define WIRE_WAYS 16		 /* places of a set: their keys are a cache line */
+#define WIRE_WAYS 16	      /* places of a set: their keys are a cache line */
 #define WIRE_PORT_BITMAP 8192 /* a bit a port */
 
 /* What a record is about. */
@@ -91,7 +91,7 @@ struct wire_origin {
 	__u8 reason;
 	__u8 approximate_since; /* since_ns is derived: from the peer's last packet, or a timer */
 	__u8 reported;		/* the round in which this state was due; 0: none yet */
-	__u8 no_byte_counts;	/* a small socket older than the tracer */
+	__u8 no_byte_counts;	/* a small socket older than the tracer, or nobody saw the end */
 };
 
 /* A process that has a descriptor of a waiting socket. */
@@ -200,14 +200,13 @@ struct wire_settings {
 	__u8 sockets_in_storage;   /* what is not in the table is in sk_storage; 0: in a hash */
 	__u8 small_sockets_hooked; /* a hook sees each small socket enter TIME_WAIT */
 	__u8 report_exits;	   /* a CLOSE_WAIT that a process ends by its own end is told, however short */
-	__u8 has_understudy;	   /* the kernel skips programs that interrupt themselves */
 	__u8 census_lists_time_waits; /* each TIME_WAIT is a record of its own */
 	__u8 census_owner;	      /* these say what a census counts by, beside state and namespace */
 	__u8 census_role;
 	__u8 census_peer;
 	__u8 census_ports;
 	__u8 counts_only; /* TIME_WAITs are counted by process and peer, and none is sent */
-	__u8 padding[2];
+	__u8 padding[3];
 	__u32 census_states; /* 1 << TCP_…: those that are counted */
 };
 

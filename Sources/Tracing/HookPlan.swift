@@ -32,7 +32,7 @@ struct HookPlan {
   var needsUnderstudy: Bool
   var refusals: [Start.Refusal] = []
 
-  var state: Hook { usesTable ? Self.stateInTable : Self.stateInHash }
+  var state: Hook { needsUnderstudy ? Self.stateSince7 : usesTable ? Self.stateInTable : Self.stateInHash }
 
   var hooks: [Hook] { [state] + [accept, smallSocket].compactMap(\.self) }
 
@@ -44,6 +44,7 @@ struct HookPlan {
   }
 
   private static let stateInTable = Hook(program: "handle_state", name: "tp_btf/inet_sock_set_state")
+  private static let stateSince7 = Hook(program: "handle_state_since_7_0", name: stateInTable.name)
   private static let stateInHash = Hook(program: "handle_state_before_5_12", name: stateInTable.name)
   private static let understudy = "handle_missed_state"
   /// Follows a command and all that it starts.
@@ -67,7 +68,8 @@ struct HookPlan {
   /// Every program that is loaded only if the plan has it.
   static let optionalPrograms = [
     "handle_accept", "handle_accept_before_6_10", "handle_accept_return", "handle_read",
-    smallSocketExitInTable.program, smallSocketExitInHash.program, "handle_packet_end", stateInTable.program, stateInHash.program, understudy, "find_holders",
+    smallSocketExitInTable.program, smallSocketExitInHash.program, "handle_packet_end", stateInTable.program,
+    stateInHash.program, stateSince7.program, understudy, "find_holders",
     "find_holders_before_5_17", sweepOfTable, sweepOfStorage, settlingOfTable, fork,
     "note_owners", "note_owners_before_5_17", "count_sockets", "report_groups",
   ]
@@ -107,7 +109,8 @@ struct HookPlan {
     func plan(_ accept: Hook?, _ smallSocket: Hook?) -> HookPlan {
       // A kprobe gets the socket as a number, which sk_storage does not take.
       HookPlan(
-        accept: accept, smallSocket: smallSocket, usesTable: hasTable, usesSocketStorage: hasStorage && accept != acceptReturn,
+        accept: accept, smallSocket: smallSocket, usesTable: hasTable,
+        usesSocketStorage: hasStorage && accept != acceptReturn,
         loops: types.hasHelper("BPF_FUNC_loop"), mapsGrow: mapsGrow, needsUnderstudy: needsUnderstudy)
     }
     let smallSocketExit = hasTable ? smallSocketExitInTable : smallSocketExitInHash

@@ -87,7 +87,7 @@ public enum ReadinessProbe {
       findings.append(
         .init(
           "TIME_WAIT after FIN_WAIT2", .limited, "found by looking",
-          lost: "told up to 1.3 s late; one that ends between two looks is counted as lost (unconfirmed)"))
+          lost: "told up to 1.2 s late; one that ends between two looks is counted as lost (unconfirmed)"))
     }
     if !hooks.contains(where: { $0.hasSuffix("inet_csk_accept") || $0.hasSuffix("tcp_rcv_space_adjust") }) {
       findings.append(

@@ -76,7 +76,6 @@ final class Session {
       settings.write(to: &wire)
       wire.sockets_in_storage = plan.usesSocketStorage ? 1 : 0
       wire.small_sockets_hooked = plan.smallSocket == nil ? 0 : 1
-      wire.has_understudy = plan.needsUnderstudy ? 1 : 0
       wire.table_bits = plan.usesTable ? Self.tableBits : 0
     }
     object.writePorts(local: settings.localPorts?.bitmap, peer: settings.peerPorts?.bitmap)
@@ -165,7 +164,7 @@ final class Session {
     try ring.consume { enter(decode($0)) }
     let now = Host.bootNanoseconds
     guard now >= nextRound else { return }
-    nextRound = now + settings.roundNanoseconds
+    nextRound = now + TraceSettings.roundNanoseconds
     if now >= nextWalk {
       let cpuTime = Host.threadCPUNanoseconds
       try forEachWaiting { record, holders in enter(record, holders: holders) }
@@ -281,22 +280,26 @@ final class Session {
       round.min_age_ns = ofAnyAge ? 0 : settings.minAgeNanoseconds
     }
     try sweep()
+    try sweepStorage()
     try object.iterate("mark_due", over: "waiting", recordSize: KernelOrigin.size) { _ in }
     return object.withRound { $0.due }
   }
 
-  /// Goes over all that is remembered: what waits too long is listed, and what ended unseen is followed to its small
-  /// socket.
+  /// Goes over what is remembered of connections that are young: what waits too long is listed, and what ended unseen is
+  /// followed to its small socket.
   private func sweep() throws {
     if plan.usesTable {
       try object.iterate(HookPlan.sweepOfTable, over: "keys", recordSize: KernelOrigin.size) { _ in }
     }
-    if object.usesStorage {
-      try object.iterate(HookPlan.sweepOfStorage, over: "socket_storage", recordSize: KernelOrigin.size) { _ in }
-    }
     if object.usesHash {
       try object.iterate("sweep_hash", over: "socket_hash", recordSize: KernelOrigin.size) { _ in }
     }
+  }
+
+  /// The same for those in storage, of which there may be many, and which take it with them when they end.
+  private func sweepStorage() throws {
+    guard object.usesStorage else { return }
+    try object.iterate(HookPlan.sweepOfStorage, over: "socket_storage", recordSize: KernelOrigin.size) { _ in }
   }
 
   /// What was lost since this was called last.
@@ -315,7 +318,7 @@ final class Session {
     note(upTo: losses.targets_full, .followedProcesses)
     note(upTo: losses.counts_full, .counts)
     note(upTo: unconfirmed(losses.handed_over_gone) + losses.ended_unseen, .unconfirmed)
-    // Without an understudy only a softirq's changes are missed, and what those did the sweep finds.
+    // Without an understudy only a softirq's changes are missed: the sweep follows those to their small sockets.
     guard plan.needsUnderstudy else { return }
     // Read in this order, a rescue between the two makes the difference smaller, not a loss out of nothing.
     let missed = (try? object.missedRuns(of: plan.state.program)) ?? 0

@@ -31,7 +31,7 @@ public final class TopWatch {
   }
 
   /// How often `settle` has to be called.
-  public var roundNanoseconds: UInt64 { session.settings.roundNanoseconds }
+  public var roundNanoseconds: UInt64 { TraceSettings.roundNanoseconds }
 
   /// Finds the small sockets that have entered TIME_WAIT and that no hook has told.
   public func settle() throws { try session.settle { _ in } }

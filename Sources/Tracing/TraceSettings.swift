@@ -27,7 +27,7 @@ public struct TraceSettings: Sendable {
   public init() {}
 
   /// How often to look for what has waited too long, and for small sockets whose fate no hook tells.
-  var roundNanoseconds: UInt64 { min(250_000_000, max(100_000_000, minAgeNanoseconds / 4)) }
+  static let roundNanoseconds: UInt64 = 100_000_000
 
   func write(to wire: inout wire_settings) {
     wire.min_age_ns = minAgeNanoseconds

@@ -63,6 +63,31 @@ extension KernelTests {
       #expect(toldTwice(events) == 0)
     }
 
+    @Test(
+      "More sockets than have a place in the table of the kernel programs are remembered as well",
+      .disabled(if: Machine.isEmulated, "10,000 connections at once take minutes in emulation"))
+    func moreThanFit() throws {
+      let connections = 10_000
+      let home = try Player("home")
+      try home.enterNewNetworkNamespace()
+      try home.setSysctl("net/ipv4/tcp_max_tw_buckets", 2 * connections)
+      let tracer = try Tracer("--min-age", "60s", "--netns", "\(home.pid)")
+      let holder = try Workload.hold(connections, in: home)
+      // It ends with all of them open, and its peer after it.
+      holder.child.send(SIGTERM)
+
+      let timeWaits = Question("time_wait", netns: home.networkNamespace)
+      #expect(try eventually { try tracer.count(timeWaits) >= connections })
+      #expect(try tracer.stop().lost == 0)
+      let events = try tracer.events(timeWaits)
+      #expect(events.count == connections)
+      let wrong = events.filter {
+        $0.process?.pid != holder.pid || $0.opener?.pid != holder.pid || $0.cause != "exit"
+          || $0.lifetimeMilliseconds == nil
+      }
+      #expect(wrong.isEmpty, "\(wrong.count), the first: \(String(describing: wrong.first))")
+    }
+
     /// Ends the trace; with how many TIME_WAITs it may have told: those that the kernel had finished before it was
     /// asked to end, up to those that it had finished when it had ended.
     private func stop(

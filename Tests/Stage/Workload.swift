@@ -13,14 +13,26 @@ public struct Workload: Decodable, Sendable {
     case serverPid = "server_pid"
   }
 
-  /// Starts it: so many connections, which the closer closes first.
-  public static func start(_ connections: Int, closer: String, in home: Player) throws -> Child {
+  private static func start(_ arguments: [String], in home: Player) throws -> Child {
     try Child(
       Programs.system("nsenter", package: "util-linux"),
-      [
-        "--net=/proc/\(home.pid)/ns/net", Programs.workload, "short", "--connections", "\(connections)",
-        "--closer", closer,
-      ])
+      ["--net=/proc/\(home.pid)/ns/net", Programs.workload] + arguments)
+  }
+
+  /// Starts it: so many connections, which the closer closes first.
+  public static func start(_ connections: Int, closer: String, in home: Player) throws -> Child {
+    try start(["short", "--connections", "\(connections)", "--closer", closer], in: home)
+  }
+
+  private struct Held: Decodable { var pid: Int32 }
+
+  /// `tcplinger-workload hold`, once so many connections are open; this process has the client's ends.
+  public static func hold(_ connections: Int, in home: Player) throws -> (child: Child, pid: Int32) {
+    let child = try start(["hold", "--connections", "\(connections)", "--seconds", "600"], in: home)
+    guard let line = child.nextLine(by: .inSeconds(5 * patience)) else {
+      throw Failure("the workload holds nothing; \(child.report())")
+    }
+    return (child, try JSONDecoder().decode(Held.self, from: Data(line)).pid)
   }
 
   /// What it said, when it has ended.
