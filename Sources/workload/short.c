@@ -18,6 +18,8 @@
 #define MOST_AHEAD 512
 #define BACKLOG 1024
 #define MOST_THREADS 64
+/* After some 3,000 connections from one address the kernel takes ports again, and ends the server's TIME_WAITs there. */
+#define CONNECTIONS_PER_ADDRESS 2000
 
 static struct {
 	long connections, addresses, bytes, threads, rate;
@@ -144,7 +146,7 @@ static void read_plan(int argc, char **argv)
 		refuse("begin: --closer is client or server");
 	plan.client_closes = !strcmp(closer, "client");
 	if (!plan.addresses)
-		plan.addresses = plan.family == AF_INET6 ? 1 : 1 + plan.connections / 8000;
+		plan.addresses = plan.family == AF_INET6 ? 1 : 1 + plan.connections / CONNECTIONS_PER_ADDRESS;
 }
 
 int run_short(int argc, char **argv)

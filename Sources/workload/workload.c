@@ -15,7 +15,7 @@ static const char usage[] =
 	"       COMMAND runs, whose exit status is then this one's\n"
 	"short  N connections, opened and closed at full speed; the closer closes first, the other end reads\n"
 	"       the end of file and closes then. Each end sends B bytes (0) before. K source addresses\n"
-	"       (one per 8,000 connections; IPv6: ::1 alone, and behind it fd74:6370::1 and on, which "
+	"       (one per 2,000 connections; IPv6: ::1 alone, and behind it fd74:6370::1 and on, which "
 	"loopback\n"
 	"       must have been given), T threads an end (2), R connections a second (as fast as they can)\n"
 	"       prints: "
