@@ -8,7 +8,7 @@
 #include "timewait.bpf.h"
 
 #ifdef PREEMPTIBLE
-#define HAS_UNDERSTUDY true
+#define HAS_UNDERSTUDIES true
 #define MAX_PROCESSORS 1024
 
 /* A call of a program. */
@@ -29,7 +29,7 @@ static __always_inline struct processor *processor_here(void)
 	return &processors[bpf_get_smp_processor_id() & (MAX_PROCESSORS - 1)];
 }
 #else
-#define HAS_UNDERSTUDY false
+#define HAS_UNDERSTUDIES false
 #endif
 
 /*
@@ -80,7 +80,7 @@ static __always_inline void on_handshake(struct sock *sk, struct tcp_sock *tcp)
 
 	/* A simultaneous open: both ends called connect(). Or an understudy comes late: it may be accepted meanwhile. */
 	if (memory && memory->peer_port == peer_port_of(sk) &&
-	    (memory->role == WIRE_ROLE_CLIENT || HAS_UNDERSTUDY))
+	    (memory->role == WIRE_ROLE_CLIENT || HAS_UNDERSTUDIES))
 		return;
 	memory = start_anew(sk);
 	if (!memory)
@@ -300,8 +300,8 @@ static __always_inline void on_state(struct sock *sk, int from, int to)
 	case TCP_CLOSE:
 		if (from == TCP_FIN_WAIT1 || from == TCP_FIN_WAIT2 || from == TCP_CLOSING)
 			on_closed_actively(sk, tcp, from);
-		/* With an understudy it is for that one to forget: if it handles the call too, memory->closed tells it. */
-		if (!HAS_UNDERSTUDY)
+		/* With understudies it is for the last one to forget: memory->closed tells those that handle the call too. */
+		if (!HAS_UNDERSTUDIES)
 			forget(sk);
 		break;
 	}
@@ -321,55 +321,72 @@ int BPF_PROG(handle_state, struct sock *sk, int from, int to)
 }
 #else
 /*
- * From v7.0 on the process itself may be put aside in the middle, and everybody else on its processor is skipped until it
- * goes on: so the program asks not to be, and an understudy stands behind it on the same hook, and plays when the first
- * has missed its call. Each processor has a note of the call that the process on it is at, and one for the softirq within
- * it: the socket's lock tells which is which.
+ * From v7.0 on the process itself may be put aside in the middle, as late as in bpf_preempt_enable(), and everybody else on
+ * its processor is skipped until it goes on: so understudies stand behind the program on the same hook, and one of them
+ * plays when all before it have missed the call. Each processor has a note of the call that the process on it is at, and
+ * one for the softirq within it: the socket's lock tells which is which.
  */
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(handle_state_since_7_0, struct sock *sk, int from, int to)
+static __always_inline struct call *call_here(struct sock *sk)
 {
-	struct processor *here;
-	struct call *call;
+	struct processor *here = processor_here();
 
-	bpf_preempt_disable();
-	here = processor_here();
-	call = sk->sk_lock.owned ? &here->of_process : &here->of_softirq;
-	/* What a softirq may have left, because its understudy was skipped, must not be taken for a later call. */
-	here->of_softirq.socket = 0;
-	barrier();
+	return sk->sk_lock.owned ? &here->of_process : &here->of_softirq;
+}
+
+static __always_inline void play(struct sock *sk, int from, int to, struct call *call)
+{
 	call->from = from;
 	call->to = to;
 	call->socket = (__u64)sk;
 	if (sk->sk_protocol == IPPROTO_TCP)
 		on_state(sk, from, to);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(handle_state_since_7_0, struct sock *sk, int from, int to)
+{
+	bpf_preempt_disable();
+	/* What a softirq may have left, because the last understudy was skipped, must not be taken for a later call. */
+	processor_here()->of_softirq.socket = 0;
+	barrier();
+	play(sk, from, to, call_here(sk));
 	bpf_preempt_enable();
 	return 0;
 }
 
 /*
- * A process may be moved to another processor between the two. Then both handle the call: all that on_state does can be
- * done twice.
+ * A process may be moved to another processor between the programs. Then more than one handles the call: all that
+ * on_state does can be done twice.
  */
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(handle_missed_state, struct sock *sk, int from, int to)
+static __always_inline void stand_in(struct sock *sk, int from, int to, bool is_last)
 {
-	struct processor *here;
 	struct call *call;
 
 	bpf_preempt_disable();
-	here = processor_here();
-	call = sk->sk_lock.owned ? &here->of_process : &here->of_softirq;
-	if (call->socket == (__u64)sk && call->from == from && call->to == to) {
-		call->socket = 0;
-	} else {
+	call = call_here(sk);
+	if (call->socket != (__u64)sk || call->from != from || call->to != to) {
 		__atomic_fetch_add(&losses.rescued, 1, __ATOMIC_RELAXED);
-		if (sk->sk_protocol == IPPROTO_TCP)
-			on_state(sk, from, to);
+		play(sk, from, to, call);
 	}
-	if (to == TCP_CLOSE)
-		forget(sk);
+	if (is_last) {
+		call->socket = 0;
+		if (to == TCP_CLOSE)
+			forget(sk);
+	}
 	bpf_preempt_enable();
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(handle_missed_state, struct sock *sk, int from, int to)
+{
+	stand_in(sk, from, to, false);
+	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(handle_twice_missed_state, struct sock *sk, int from, int to)
+{
+	stand_in(sk, from, to, true);
 	return 0;
 }
 #endif

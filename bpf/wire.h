@@ -176,7 +176,7 @@ struct wire_losses {
 	__u64 handed_over_full; /* the map of small sockets in FIN_WAIT2 was full */
 	__u64 chain_too_long;	/* the search for a small socket was given up */
 	__u64 targets_full;	/* a process that a target started could not be added */
-	__u64 rescued;		/* no loss: a change of state that only the understudy saw */
+	__u64 rescued;		/* no loss: a change of state that only an understudy saw */
 	__u64 counts_full;	/* a TIME_WAIT that could not be counted: its map was full */
 	__u64 handed_over_gone; /* a small socket vanished between two looks: TIME_WAIT or not, unknown */
 	__u64 ended_unseen; /* a connection that had sent the first FIN ended, and left no small socket: the same */

@@ -27,17 +27,17 @@ struct HookPlan {
   var loops: Bool
   /// Maps may allocate as they grow, rather than at the start.
   var mapsGrow: Bool
-  /// The kernel skips a program that interrupts itself, and may leave it in the middle for another process: a second
-  /// one stands behind the first.
-  var needsUnderstudy: Bool
+  /// The kernel skips a program that interrupts itself, and may leave it in the middle for another process: others stand
+  /// behind it.
+  var needsUnderstudies: Bool
   var refusals: [Start.Refusal] = []
 
-  var state: Hook { needsUnderstudy ? Self.stateSince7 : usesTable ? Self.stateInTable : Self.stateInHash }
+  var state: Hook { needsUnderstudies ? Self.stateSince7 : usesTable ? Self.stateInTable : Self.stateInHash }
 
   var hooks: [Hook] { [state] + [accept, smallSocket].compactMap(\.self) }
 
-  /// In the order in which they must be attached: the understudy looks at what the program before it has done.
-  var programs: [String] { hooks.map(\.program) + (needsUnderstudy ? [Self.understudy] : []) }
+  /// In the order in which they must be attached: an understudy looks at what the programs before it have done.
+  var programs: [String] { hooks.map(\.program) + (needsUnderstudies ? Self.understudies : []) }
 
   var iterators: [String] {
     ["iter/task_file", "iter/tcp", "iter/bpf_map_elem"] + (usesSocketStorage ? ["iter/bpf_sk_storage_map"] : [])
@@ -46,7 +46,7 @@ struct HookPlan {
   private static let stateInTable = Hook(program: "handle_state", name: "tp_btf/inet_sock_set_state")
   private static let stateSince7 = Hook(program: "handle_state_since_7_0", name: stateInTable.name)
   private static let stateInHash = Hook(program: "handle_state_before_5_12", name: stateInTable.name)
-  private static let understudy = "handle_missed_state"
+  private static let understudies = ["handle_missed_state", "handle_twice_missed_state"]
   /// Follows a command and all that it starts.
   static let fork = "handle_fork"
   static let firstRead = Hook(program: "handle_read", name: "tp_btf/tcp_rcv_space_adjust")
@@ -66,13 +66,14 @@ struct HookPlan {
   }
 
   /// Every program that is loaded only if the plan has it.
-  static let optionalPrograms = [
-    "handle_accept", "handle_accept_before_6_10", "handle_accept_return", "handle_read",
-    smallSocketExitInTable.program, smallSocketExitInHash.program, "handle_packet_end", stateInTable.program,
-    stateInHash.program, stateSince7.program, understudy, "find_holders",
-    "find_holders_before_5_17", sweepOfTable, sweepOfStorage, settlingOfTable, fork,
-    "note_owners", "note_owners_before_5_17", "count_sockets", "report_groups",
-  ]
+  static let optionalPrograms =
+    [
+      "handle_accept", "handle_accept_before_6_10", "handle_accept_return", "handle_read",
+      smallSocketExitInTable.program, smallSocketExitInHash.program, "handle_packet_end", stateInTable.program,
+      stateInHash.program, stateSince7.program, "find_holders", "find_holders_before_5_17", sweepOfTable,
+      sweepOfStorage,
+      settlingOfTable, fork, "note_owners", "note_owners_before_5_17", "count_sockets", "report_groups",
+    ] + understudies
 
   static let sweepOfTable = "sweep_table"
   static let settlingOfTable = "settle_small_sockets"
@@ -105,13 +106,13 @@ struct HookPlan {
     // v5.12, 5ffa25502b5a, the atomics that a table takes, leave no trace among the types; this helper came in v5.13.
     let hasTable = types.hasHelper("BPF_FUNC_for_each_map_elem")
     // v7.0 lets a process be put aside in the middle of a program; before, only a softirq comes between.
-    let needsUnderstudy = Host.kernelVersion.map { $0 >= (7, 0) } ?? true
+    let needsUnderstudies = Host.kernelVersion.map { $0 >= (7, 0) } ?? true
     func plan(_ accept: Hook?, _ smallSocket: Hook?) -> HookPlan {
       // A kprobe gets the socket as a number, which sk_storage does not take.
       HookPlan(
         accept: accept, smallSocket: smallSocket, usesTable: hasTable,
         usesSocketStorage: hasStorage && accept != acceptReturn,
-        loops: types.hasHelper("BPF_FUNC_loop"), mapsGrow: mapsGrow, needsUnderstudy: needsUnderstudy)
+        loops: types.hasHelper("BPF_FUNC_loop"), mapsGrow: mapsGrow, needsUnderstudies: needsUnderstudies)
     }
     let smallSocketExit = hasTable ? smallSocketExitInTable : smallSocketExitInHash
     let packetEnd = hooks.packetEndNamesSocket && !onlyCounts ? packetEnd : nil

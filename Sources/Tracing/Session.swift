@@ -318,8 +318,8 @@ final class Session {
     note(upTo: losses.targets_full, .followedProcesses)
     note(upTo: losses.counts_full, .counts)
     note(upTo: unconfirmed(losses.handed_over_gone) + losses.ended_unseen, .unconfirmed)
-    // Without an understudy only a softirq's changes are missed: the sweep follows those to their small sockets.
-    guard plan.needsUnderstudy else { return }
+    // Without understudies only a softirq's changes are missed: the sweep follows those to their small sockets.
+    guard plan.needsUnderstudies else { return }
     // Read in this order, a rescue between the two makes the difference smaller, not a loss out of nothing.
     let missed = (try? object.missedRuns(of: plan.state.program)) ?? 0
     let rescued = object.losses.rescued
