@@ -74,8 +74,5 @@ echo 4096 >/proc/sys/net/core/somaxconn
 
 
 def in_namespace(script, ipv6_addresses=16):
-    """
-    Words that run a shell script in a network namespace of its own, with so many more IPv6 addresses. It stays for a
-    moment, as a TIME_WAIT does elsewhere for a minute: one that is found by looking must be there to be looked at.
-    """
-    return ["unshare", "--net", "sh", "-ec", NAMESPACE.format(ipv6=ipv6_addresses) + script + "\nsleep 0.3"]
+    """Words that run a shell script in a network namespace of its own, with so many more IPv6 addresses."""
+    return ["unshare", "--net", "sh", "-ec", NAMESPACE.format(ipv6=ipv6_addresses) + script]

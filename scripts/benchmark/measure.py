@@ -102,7 +102,7 @@ def steady(tracer, rate, seconds):
 
 
 def full_speed(tracer, seconds):
-    """Lost, and the peak of resident memory, over this time at full speed."""
+    """Lost of what the kernel has finished, and the peak of resident memory, over this time at full speed."""
 
     def work():
         begin, text = time.monotonic(), ""
@@ -112,7 +112,7 @@ def full_speed(tracer, seconds):
         return workload.Outcome(text)
 
     outcome, figures = traced(tracer, work)
-    return {"connections": outcome.connections, "seconds": outcome.seconds, **figures}
+    return {"connections": outcome.finished, "seconds": outcome.seconds, **figures}
 
 
 class Held:

@@ -72,7 +72,7 @@ class Tcplinger(Tracer):
         # Lines of any other connection have other ports, of processes that were there before.
         ports = [mark for port in outcome.ports for mark in (f'"port":{port},', f'"port":{port}}}', f":{port} ")]
         lines = (line for line in self.lines() if line.startswith('{"event":"time_wait"') or " TIME_WAIT " in line)
-        return outcome.connections - sum(any(port in line for port in ports) for line in lines)
+        return outcome.finished - sum(any(port in line for port in ports) for line in lines)
 
 
 def admitted_losses(tracer):
