@@ -12,15 +12,9 @@ static __always_inline void on_accepted(struct sock *sk, __u8 source)
 	struct task_struct *task = current_task();
 	struct memory *memory = recall(sk);
 
-	struct wire_origin *record;
-
-	if (!memory || memory->role != WIRE_ROLE_SERVER || task_flags(task) & PF_KTHREAD)
-		return;
-	record = record_of(memory);
-	if (record->opener_source)
-		return;
-	name_process(&record->opener, task);
-	record->opener_source = source;
+	if (memory && memory->role == WIRE_ROLE_SERVER && !source_of_opener(memory) &&
+	    !(task_flags(task) & PF_KTHREAD))
+		name_opener(memory, task, source);
 }
 
 /* v6.10, 92ef0fd55ac8: inet_csk_accept() takes struct proto_accept_arg. Before: flags, err, kern. */

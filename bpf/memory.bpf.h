@@ -9,6 +9,8 @@
 #include "compat.bpf.h"
 #include "wire.h"
 
+enum keeping { IN_HASH, IN_STORAGE, IN_TABLE };
+
 struct memory {
 	/* A cache line: all that most changes of state need. */
 	__u64 socket;
@@ -18,24 +20,30 @@ struct memory {
 	__u64 net;		/* with the first FIN: these find its small socket */
 	__u32 hash;
 	__u32 waiting_since_jiffies; /* the lower half; 0: not known */
+	__u32 place;		     /* in the table */
 	__u16 peer_port;	     /* 0: not known */
 	__u8 role;
 	__u8 waiting; /* WIRE_CLOSE_WAIT or WIRE_FIN_WAIT2 while the socket is in that state; 0 in any other */
 	__u8 approximate_since;
 	__u8 listed;	 /* it has been put into the map `waiting` */
-	__u8 has_record; /* that is more than what was there before */
 	__u8 closed;	 /* its end has been told, or it is remembered elsewhere by now */
-	__u8 in_storage; /* it dies with its socket */
-	__u8 padding[7];
+	__u8 kept;	 /* where: storage dies with its socket */
+	__u8 has_people; /* these two are more than what was there before */
+	__u8 has_record;
+	__u8 opener_source;
+	__u8 padding;
 
 	/*
-	 * What it becomes: who opened and who closed as soon as it is known, the rest with the first FIN. Before that, the
-	 * closer is the process in whose files the tracer met the socket last.
+	 * What it becomes: who opened and who closed, a line of their own, as soon as it is known, the rest with the first
+	 * FIN. Before that, the closer is the process in whose files the tracer met the socket last.
 	 */
 	struct wire_origin record;
-	__u64 padding2[2];
+	__u64 chains; /* written to be read back: what comes out of a map is a number, to the verifier, and no pointer */
+	__u64 padding2;
 };
 
+_Static_assert(offsetof(struct memory, record) == 64,
+	       "memory: a line, and one for those who opened and closed");
 _Static_assert(sizeof(struct memory) == 256, "memory: four cache lines");
 
 /*
@@ -202,8 +210,11 @@ static __always_inline __u32 set_of(__u32 half, enum table table)
 	return (half * 0x9e3779b1 >> (32 - settings.table_bits)) | table << settings.table_bits;
 }
 
-/* The number of the place with this key. Global functions are verified once, not once for each way that leads there. */
-__weak __noinline __u32 find_place(__u32 key, __u32 table)
+/*
+ * The number of the place with this key. Global functions are verified once, not once for each way that leads there. Yet a
+ * call costs more than a search: where returns are guarded against speculation, as much as all else that is done here.
+ */
+__weak __noinline __u32 search_set(__u32 key, __u32 table)
 {
 	__u32 set = set_of(key, table);
 	struct keys *found = bpf_map_lookup_elem(&keys, &set);
@@ -212,6 +223,15 @@ __weak __noinline __u32 find_place(__u32 key, __u32 table)
 		if (found->of[way] == key)
 			return set * WIRE_WAYS + way;
 	return NOWHERE;
+}
+
+/* The same without a call where it can be: most are alone in their set, in its first place. */
+static __always_inline __u32 find_place(__u32 key, enum table table)
+{
+	__u32 set = set_of(key, table);
+	struct keys *found = bpf_map_lookup_elem(&keys, &set);
+
+	return found && found->of[0] == key ? set * WIRE_WAYS : search_set(key, table);
 }
 
 static __always_inline struct memory *memory_at(__u32 place)
@@ -247,7 +267,8 @@ static __always_inline struct memory *recall(struct sock *sk)
 
 static __always_inline struct memory *remember_far(struct sock *sk)
 {
-	struct memory *memory = recall_far(sk), nothing = {};
+	static const struct memory nothing = {};
+	struct memory *memory = recall_far(sk);
 	__u64 key = (__u64)sk;
 
 	if (memory)
@@ -256,10 +277,10 @@ static __always_inline struct memory *remember_far(struct sock *sk)
 		memory = bpf_sk_storage_get(&socket_storage, (void *)sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 		storage_in_use = 1;
 		if (memory)
-			memory->in_storage = 1;
+			memory->kept = IN_STORAGE;
 	}
 	if (!memory) {
-		bpf_map_update_elem(&socket_hash, &key, &nothing, BPF_NOEXIST);
+		bpf_map_update_elem(&socket_hash, &key, (void *)&nothing, BPF_NOEXIST);
 		memory = bpf_map_lookup_elem(&socket_hash, &key);
 		hash_in_use = 1;
 	}
@@ -270,14 +291,35 @@ static __always_inline struct memory *remember_far(struct sock *sk)
 	return memory;
 }
 
-/* What is remembered of whom, to be written to. */
-static __always_inline struct wire_origin *record_of(struct memory *memory)
+#define PEOPLE offsetof(struct wire_origin, socket)
+
+/* Who opened and who closed, to be written to. */
+static __always_inline struct wire_origin *people_of(struct memory *memory)
 {
-	if (!memory->has_record) {
-		__builtin_memset(&memory->record, 0, sizeof(memory->record));
-		memory->has_record = 1;
+	if (!memory->has_people) {
+		__builtin_memset(&memory->record, 0, PEOPLE);
+		memory->has_people = 1;
 	}
 	return &memory->record;
+}
+
+/* None, if the tracer began the line at the same moment and took the opener for what was there before. */
+static __always_inline __u8 source_of_opener(const struct memory *memory)
+{
+	return memory->has_people && memory->record.opener.pid ? memory->opener_source : WIRE_SOURCE_NONE;
+}
+
+/* All that is remembered, to be written to. */
+static __always_inline struct wire_origin *record_of(struct memory *memory)
+{
+	struct wire_origin *record = people_of(memory);
+
+	if (!memory->has_record) {
+		__builtin_memset(&record->socket, 0, sizeof(*record) - PEOPLE);
+		record->opener_source = source_of_opener(memory);
+		memory->has_record = 1;
+	}
+	return record;
 }
 
 /* The entry of this socket among those that wait, or NULL. */
@@ -303,6 +345,14 @@ static __always_inline void name_process(struct wire_process *process, struct ta
 	process->tid = TASK_READ(task, pid);
 	process->started_ns = TASK_READ(leader, start_boottime);
 	copy_comm(process->comm, leader);
+}
+
+static __always_inline void name_opener(struct memory *memory, struct task_struct *task, __u8 source)
+{
+	name_process(&people_of(memory)->opener, task);
+	memory->opener_source = source;
+	if (memory->has_record)
+		memory->record.opener_source = source;
 }
 
 #endif

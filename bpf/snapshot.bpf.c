@@ -21,10 +21,8 @@ static __always_inline __u64 small_socket_since_ns(struct inet_timewait_sock *sm
 /* Should the tracer be made to close the socket, it is this process that did. */
 static __always_inline void note_holder(struct memory *memory, struct task_struct *task)
 {
-	struct wire_origin *record = record_of(memory);
-
-	if (!memory->fin_sent_ns && !record->closer_source)
-		name_process(&record->closer, task);
+	if (!memory->fin_sent_ns && !(memory->has_record && memory->record.closer_source))
+		name_process(&people_of(memory)->closer, task);
 }
 
 /* Every open file once, after the hooks are attached: what has no memory is older than they are. */
@@ -33,7 +31,6 @@ int seed_from_files(struct bpf_iter__task_file *context)
 {
 	struct sock *sk = tcp_socket_of(context);
 	struct task_struct *task = context->task;
-	struct wire_origin *record;
 	struct memory *memory;
 	__u8 state;
 
@@ -41,7 +38,7 @@ int seed_from_files(struct bpf_iter__task_file *context)
 	if (!sk || !task)
 		return 0;
 	state = BPF_CORE_READ(sk, sk_state);
-	if (state == TCP_LISTEN || state == TCP_CLOSE || state == TCP_LAST_ACK || !is_wanted(sk, as_tcp(sk)))
+	if (state == TCP_LISTEN || state == TCP_CLOSE || state == TCP_LAST_ACK || !is_wanted(sk))
 		return 0;
 	memory = recall(sk);
 	if (memory) {
@@ -51,15 +48,13 @@ int seed_from_files(struct bpf_iter__task_file *context)
 	memory = remember_far(sk);
 	if (!memory)
 		return 0;
-	record = record_of(memory);
-	name_process(&record->opener, task);
-	record->opener_source = WIRE_SOURCE_OPEN_FILE;
-	record->closer = record->opener;
+	name_opener(memory, task, WIRE_SOURCE_OPEN_FILE);
+	note_holder(memory, task);
 	memory->role = role_of(sk);
 	memory->peer_port = peer_port_of(sk);
 	/* It is open and has sent its FIN: that was shutdown(). */
 	if (state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 || state == TCP_CLOSING)
-		record->cause = WIRE_CAUSE_SHUTDOWN;
+		record_of(memory)->cause = WIRE_CAUSE_SHUTDOWN;
 	seed_waiting(sk, memory);
 	return 0;
 }
@@ -70,8 +65,8 @@ static __noinline int seed_socket(struct sock *sk)
 	__u8 state = BPF_CORE_READ(sk, sk_state);
 	struct memory *memory;
 
-	if (BPF_CORE_READ(sk, sk_socket) || state == TCP_LISTEN || state == TCP_LAST_ACK ||
-	    !is_wanted(sk, as_tcp(sk)) || recall(sk))
+	if (BPF_CORE_READ(sk, sk_socket) || state == TCP_LISTEN || state == TCP_LAST_ACK || !is_wanted(sk) ||
+	    recall(sk))
 		return 0;
 	memory = remember_far(sk);
 	if (!memory)

@@ -18,10 +18,10 @@ struct call {
 	int to;
 };
 
-/* What each processor keeps for itself, a cache line each. */
+/* What each processor keeps for itself, a cache line: the call that the first program is at, and the second. */
 static struct processor {
-	struct call of_process;
-	struct call of_softirq;
+	struct call of_process[2];
+	struct call of_softirq[2];
 } __attribute__((aligned(64))) processors[MAX_PROCESSORS];
 
 static __always_inline struct processor *processor_here(void)
@@ -64,25 +64,29 @@ static __always_inline void on_connect(struct sock *sk)
 		return;
 	memory->peer_port = peer_port_of(sk);
 	memory->role = WIRE_ROLE_CLIENT;
-	if (process_acts(sk, task)) {
-		struct wire_origin *record = record_of(memory);
-
-		name_process(&record->opener, task);
-		record->opener_source = WIRE_SOURCE_CONNECT;
-	}
+	if (process_acts(sk, task))
+		name_opener(memory, task, WIRE_SOURCE_CONNECT);
 	memory->opened_ns = bpf_ktime_get_boot_ns();
 }
 
 /* A passive handshake is done: the socket waits to be accepted, and no process has it yet. */
-static __always_inline void on_handshake(struct sock *sk, struct tcp_sock *tcp)
+static __always_inline void on_handshake(struct sock *sk)
 {
-	struct memory *memory = recall(sk);
+	struct tcp_sock *tcp = as_tcp(sk);
+	struct memory *memory = NULL;
 
-	/* A simultaneous open: both ends called connect(). Or an understudy comes late: it may be accepted meanwhile. */
-	if (memory && memory->peer_port == peer_port_of(sk) &&
-	    (memory->role == WIRE_ROLE_CLIENT || HAS_UNDERSTUDIES))
+	if (!tcp)
 		return;
-	memory = start_anew(sk);
+	if (HAS_TABLE && !plain(tcp)->sk_socket)
+		memory = settle_in(sk);
+	if (!memory) {
+		memory = recall(sk);
+		/* A simultaneous open: both ends called connect(). Or an understudy is late: it may be accepted meanwhile. */
+		if (memory && memory->peer_port == peer_port_of(sk) &&
+		    (memory->role == WIRE_ROLE_CLIENT || HAS_UNDERSTUDIES))
+			return;
+		memory = start_anew(sk);
+	}
 	if (!memory)
 		return;
 	memory->peer_port = peer_port_of(sk);
@@ -114,15 +118,16 @@ static __always_inline void name_closer(struct wire_origin *record, struct sock 
 	forget_holder(record);
 }
 
-static __always_inline void on_first_fin(struct sock *sk, struct tcp_sock *tcp)
+static __always_inline void on_first_fin(struct sock *sk)
 {
 	struct memory *memory = outlive(sk, remember(sk));
+	struct tcp_sock *tcp = as_tcp(sk);
 	struct wire_origin *record;
 
 	/* Neither the end of the connection before nor the beginning of this one was seen. */
 	if (memory && memory->peer_port && memory->peer_port != peer_port_of(sk))
 		memory = start_anew(sk);
-	if (!memory)
+	if (!memory || !tcp)
 		return;
 	record = record_of(memory);
 	name_closer(record, sk, tcp, current_task());
@@ -133,11 +138,12 @@ static __always_inline void on_first_fin(struct sock *sk, struct tcp_sock *tcp)
 }
 
 /* From now on the process may leave it there. Most do not: no more than the time is noted. */
-static __always_inline void on_close_wait(struct sock *sk, struct tcp_sock *tcp)
+static __always_inline void on_close_wait(struct sock *sk)
 {
 	struct memory *memory = remember(sk);
+	struct tcp_sock *tcp = as_tcp(sk);
 
-	if (!memory)
+	if (!memory || !tcp)
 		return;
 	memory->peer_port = peer_port_of(sk);
 	memory->waiting_since_ns = packet_ns(tcp);
@@ -159,11 +165,11 @@ static __always_inline bool waits_briefly(struct memory *memory)
  * This end leaves CLOSE_WAIT: by a process, or by a reset (sk_err is set before the state then). A short
  * stay is nobody's business; one of min_age or more is told, whether or not it was reported meanwhile.
  */
-static __always_inline void on_close_wait_left(struct sock *sk, struct tcp_sock *tcp)
+static __always_inline void on_close_wait_left(struct sock *sk, struct memory *memory)
 {
-	struct task_struct *task = current_task();
 	struct wire_origin *entry = NULL, *end;
-	struct memory *memory = recall(sk);
+	struct task_struct *task;
+	struct tcp_sock *tcp;
 	__u64 now;
 
 	if (!memory || memory->waiting != WIRE_CLOSE_WAIT)
@@ -173,6 +179,10 @@ static __always_inline void on_close_wait_left(struct sock *sk, struct tcp_sock 
 		entry = entry_of(sk);
 	else if (!settings.report_exits && waits_briefly(memory))
 		return;
+	tcp = as_tcp(sk);
+	if (!tcp)
+		return;
+	task = current_task();
 	now = bpf_ktime_get_boot_ns();
 	if (now - memory->waiting_since_ns < settings.min_age_ns && !(entry && entry->reported) &&
 	    !(settings.report_exits && task_flags(task) & PF_EXITING && process_acts(sk, task))) {
@@ -212,15 +222,16 @@ static __always_inline void on_close_wait_left(struct sock *sk, struct tcp_sock 
  * The full socket is gone. The small socket that took over, if any, says whether this is TIME_WAIT or
  * still FIN_WAIT2, in which case it is looked at again when the peer's FIN comes.
  */
-static __always_inline void on_closed_actively(struct sock *sk, struct tcp_sock *tcp, int from)
+static __always_inline void on_closed_actively(struct sock *sk, int from, struct memory *memory)
 {
-	struct memory *memory = remember(sk);
+	struct tcp_sock *tcp = as_tcp(sk);
 	struct inet_timewait_sock *small;
 	struct wire_origin *origin, *entry;
+	struct small_head head;
 	bool gave_up = false;
 	struct net *net;
 
-	if (!memory || memory->closed)
+	if (!memory || memory->closed || !tcp)
 		return;
 	memory->closed = 1;
 	origin = record_of(memory);
@@ -241,10 +252,10 @@ static __always_inline void on_closed_actively(struct sock *sk, struct tcp_sock 
 	origin->time_ns = sk->sk_lock.owned ? bpf_ktime_get_boot_ns() : packet_ns(tcp);
 	origin->entered_from = from;
 	net = plain(tcp)->__sk_common.skc_net.net;
-	small = small_socket_of(net, sk->__sk_common.skc_hash, origin, &gave_up);
+	small = small_socket_of(&head, memory, net, sk->__sk_common.skc_hash, &gave_up);
 	if (!small)
 		return;
-	if (BPF_CORE_READ(small, tw_substate) == TCP_TIME_WAIT) {
+	if (substate_of(&head, small) == TCP_TIME_WAIT) {
 		if (!settings.want_time_wait || !is_target_process(origin))
 			return;
 		origin->kind = WIRE_TIME_WAIT;
@@ -253,12 +264,12 @@ static __always_inline void on_closed_actively(struct sock *sk, struct tcp_sock 
 		return;
 	}
 	copy_byte_counts(origin, tcp, false);
-	hand_over(small, net, origin, HAS_TABLE);
+	hand_over(&head, small, net, origin, HAS_TABLE);
 }
 
 static __always_inline void on_state(struct sock *sk, int from, int to)
 {
-	struct tcp_sock *tcp;
+	struct memory *memory;
 
 	/* close() after shutdown() sets FIN_WAIT1 or FIN_WAIT2 once more, and is not who sent the FIN. */
 	if (from == to)
@@ -271,16 +282,16 @@ static __always_inline void on_state(struct sock *sk, int from, int to)
 	    (to == TCP_SYN_RECV || to == TCP_LISTEN || to == TCP_LAST_ACK || to == TCP_CLOSING ||
 	     to == TCP_FIN_WAIT2 || from == TCP_LAST_ACK || (to == TCP_ESTABLISHED && from != TCP_SYN_RECV)))
 		return;
-	tcp = (struct tcp_sock *)bpf_skc_to_tcp_sock(sk);
-	if (!tcp || !is_wanted(sk, tcp)) {
+	if (!is_wanted(sk)) {
 		/* Before its local port was chosen it may have been wanted. */
 		if (to == TCP_CLOSE || from == TCP_CLOSE_WAIT)
 			forget(sk);
 		return;
 	}
 	if (from == TCP_CLOSE_WAIT) {
-		on_close_wait_left(sk, tcp);
-		forget(sk); /* the peer has closed first: no TIME_WAIT comes of it */
+		memory = recall(sk);
+		on_close_wait_left(sk, memory);
+		forget_memory(sk, memory); /* the peer has closed first: no TIME_WAIT comes of it */
 		return;
 	}
 	switch (to) {
@@ -288,21 +299,25 @@ static __always_inline void on_state(struct sock *sk, int from, int to)
 		on_connect(sk);
 		break;
 	case TCP_ESTABLISHED:
-		on_handshake(sk, tcp);
+		on_handshake(sk);
 		break;
 	case TCP_FIN_WAIT1:
-		on_first_fin(sk, tcp);
+		on_first_fin(sk);
 		break;
 	case TCP_CLOSE_WAIT:
 		if (settings.want_close_wait)
-			on_close_wait(sk, tcp);
+			on_close_wait(sk);
 		break;
 	case TCP_CLOSE:
-		if (from == TCP_FIN_WAIT1 || from == TCP_FIN_WAIT2 || from == TCP_CLOSING)
-			on_closed_actively(sk, tcp, from);
+		if (from == TCP_FIN_WAIT1 || from == TCP_FIN_WAIT2 || from == TCP_CLOSING) {
+			memory = remember(sk);
+			on_closed_actively(sk, from, memory);
+		} else {
+			memory = HAS_TABLE ? recall_near(sk) : NULL;
+		}
 		/* With understudies it is for the last one to forget: memory->closed tells those that handle the call too. */
 		if (!HAS_UNDERSTUDIES)
-			forget(sk);
+			forget_memory(sk, memory);
 		break;
 	}
 }
@@ -322,22 +337,31 @@ int BPF_PROG(handle_state, struct sock *sk, int from, int to)
 #else
 /*
  * From v7.0 on the process itself may be put aside in the middle, as late as in bpf_preempt_enable(), and everybody else on
- * its processor is skipped until it goes on: so understudies stand behind the program on the same hook, and one of them
- * plays when all before it have missed the call. Each processor has a note of the call that the process on it is at, and
- * one for the softirq within it: the socket's lock tells which is which.
+ * its processor is skipped until it goes on: so two understudies stand behind the program on the same hook, and one of them
+ * plays when all before it have missed the call. Each of the first two notes its call, where nobody overwrites it before it
+ * goes on; for the process on the processor and for the softirq within it, which the socket's lock tells apart.
  */
-static __always_inline struct call *call_here(struct sock *sk)
+static __always_inline struct call *calls_here(struct sock *sk)
 {
 	struct processor *here = processor_here();
 
-	return sk->sk_lock.owned ? &here->of_process : &here->of_softirq;
+	return sk->sk_lock.owned ? here->of_process : here->of_softirq;
 }
 
-static __always_inline void play(struct sock *sk, int from, int to, struct call *call)
+static __always_inline bool is_noted(struct call *call, struct sock *sk, int from, int to)
+{
+	return call->socket == (__u64)sk && call->from == from && call->to == to;
+}
+
+static __always_inline void note(struct call *call, struct sock *sk, int from, int to)
 {
 	call->from = from;
 	call->to = to;
 	call->socket = (__u64)sk;
+}
+
+static __always_inline void play(struct sock *sk, int from, int to)
+{
 	if (sk->sk_protocol == IPPROTO_TCP)
 		on_state(sk, from, to);
 }
@@ -345,48 +369,58 @@ static __always_inline void play(struct sock *sk, int from, int to, struct call 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(handle_state_since_7_0, struct sock *sk, int from, int to)
 {
+	struct processor *here;
+
 	bpf_preempt_disable();
 	/* What a softirq may have left, because the last understudy was skipped, must not be taken for a later call. */
-	processor_here()->of_softirq.socket = 0;
+	here = processor_here();
+	here->of_softirq[0].socket = 0;
+	here->of_softirq[1].socket = 0;
 	barrier();
-	play(sk, from, to, call_here(sk));
+	note(calls_here(sk), sk, from, to);
+	play(sk, from, to);
 	bpf_preempt_enable();
 	return 0;
 }
 
 /*
- * A process may be moved to another processor between the programs. Then more than one handles the call: all that
- * on_state does can be done twice.
+ * A process may be put aside, or moved to another processor, between the programs. Then more than one handles the call: all
+ * that on_state does can be done twice.
  */
-static __always_inline void stand_in(struct sock *sk, int from, int to, bool is_last)
-{
-	struct call *call;
-
-	bpf_preempt_disable();
-	call = call_here(sk);
-	if (call->socket != (__u64)sk || call->from != from || call->to != to) {
-		__atomic_fetch_add(&losses.rescued, 1, __ATOMIC_RELAXED);
-		play(sk, from, to, call);
-	}
-	if (is_last) {
-		call->socket = 0;
-		if (to == TCP_CLOSE)
-			forget(sk);
-	}
-	bpf_preempt_enable();
-}
-
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(handle_missed_state, struct sock *sk, int from, int to)
 {
-	stand_in(sk, from, to, false);
+	struct call *calls;
+
+	bpf_preempt_disable();
+	calls = calls_here(sk);
+	if (!is_noted(&calls[0], sk, from, to)) {
+		__atomic_fetch_add(&losses.rescued, 1, __ATOMIC_RELAXED);
+		note(&calls[1], sk, from, to);
+		play(sk, from, to);
+	}
+	bpf_preempt_enable();
 	return 0;
 }
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(handle_twice_missed_state, struct sock *sk, int from, int to)
 {
-	stand_in(sk, from, to, true);
+	struct call *calls;
+
+	bpf_preempt_disable();
+	calls = calls_here(sk);
+	if (is_noted(&calls[0], sk, from, to)) {
+		calls[0].socket = 0;
+	} else if (is_noted(&calls[1], sk, from, to)) {
+		calls[1].socket = 0;
+	} else {
+		__atomic_fetch_add(&losses.rescued, 1, __ATOMIC_RELAXED);
+		play(sk, from, to);
+	}
+	if (to == TCP_CLOSE)
+		forget(sk);
+	bpf_preempt_enable();
 	return 0;
 }
 #endif

@@ -29,6 +29,8 @@ static __always_inline bool is_there(struct sock *sk, struct memory *memory)
 {
 	__u64 born_ns = memory->opened_ns ?: memory->waiting_since_ns;
 
+	if (memory->closed)
+		return BPF_CORE_READ(sk, sk_state) != TCP_CLOSE;
 	if (!born_ns || bpf_ktime_get_boot_ns() - born_ns < SURELY_BORN_NS)
 		return true;
 	return BPF_CORE_READ(sk, sk_state) != TCP_CLOSE &&
@@ -49,6 +51,7 @@ static __always_inline void follow(struct memory *memory, __u8 reported, bool in
 	struct wire_origin *origin = record_of(memory);
 	struct net *net = (struct net *)memory->net;
 	struct inet_timewait_sock *small;
+	struct small_head head;
 	bool gave_up = false;
 
 	forget_holder(origin);
@@ -60,16 +63,16 @@ static __always_inline void follow(struct memory *memory, __u8 reported, bool in
 	origin->reported = reported;
 	origin->no_byte_counts = 1;
 	origin->time_ns = bpf_ktime_get_boot_ns();
-	small = small_socket_of(net, memory->hash, origin, &gave_up);
+	small = small_socket_of(&head, memory, net, memory->hash, &gave_up);
 	if (!small) {
 		if (settings.want_time_wait && !gave_up)
 			count_loss(ended_unseen);
 		return;
 	}
 	/* In TIME_WAIT it does not tell how it came there. */
-	if (BPF_CORE_READ(small, tw_substate) == TCP_FIN_WAIT2)
+	if (substate_of(&head, small) == TCP_FIN_WAIT2)
 		origin->entered_from = TCP_FIN_WAIT2;
-	hand_over(small, net, origin, in_table);
+	hand_over(&head, small, net, origin, in_table);
 }
 
 /* Its socket is gone, and nobody saw it go. */

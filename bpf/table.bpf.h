@@ -46,8 +46,7 @@ static __always_inline void give_back(__u32 place)
 }
 
 #ifndef WITHOUT_TABLE
-/* A free place of the key's set, marked as unfinished; NOWHERE if there is none, or one with the same key. */
-__weak __noinline __u32 claim_place(__u32 key, __u32 table)
+__weak __noinline __u32 claim_in_set(__u32 key, __u32 table)
 {
 	__u32 set = set_of(key, table);
 	struct keys *found = bpf_map_lookup_elem(&keys, &set);
@@ -61,8 +60,28 @@ __weak __noinline __u32 claim_place(__u32 key, __u32 table)
 	return NOWHERE;
 }
 #else
-#define claim_place(key, table) NOWHERE
+#define claim_in_set(key, table) NOWHERE
 #endif
+
+static __always_inline bool is_empty(struct keys *set)
+{
+	__u64 any = 0;
+
+	for (int pair = 0; pair < WIRE_WAYS / 2; pair++)
+		any |= ((__u64 *)set->of)[pair];
+	return !any;
+}
+
+/* A free place of the key's set, marked as unfinished; NOWHERE if there is none, or one with the same key. */
+static __always_inline __u32 claim_place(__u32 key, enum table table)
+{
+	__u32 set = set_of(key, table);
+	struct keys *found = bpf_map_lookup_elem(&keys, &set);
+
+	if (found && is_empty(found) && !compare_and_swap(&found->of[0], 0, key | UNFINISHED))
+		return set * WIRE_WAYS;
+	return claim_in_set(key, table);
+}
 
 /* What is there is all written: now it can be found. */
 static __always_inline void publish(__u32 place, __u32 key)
@@ -88,35 +107,42 @@ static __always_inline struct memory *settle_in(struct sock *sk)
 	if (!memory)
 		return NULL;
 	clear(memory, sk);
+	memory->kept = IN_TABLE;
+	memory->place = place;
 	publish(place, half);
 	return memory;
 }
 
-/* A new connection of this socket: what is remembered at its address is of an older one. */
+/* What is remembered at this address is of an older connection, which nobody saw end. */
+static __always_inline void set_aside(struct sock *sk)
+{
+	__u32 half = half_of(sk), place = find_place(half, OF_SOCKETS);
+	struct memory *older = memory_at(place);
+
+	if (older && older->socket == (__u64)sk)
+		mark(place, half, older->fin_sent_ns ? half | ENDED_UNSEEN : 0);
+}
+
+/* The memory of a new connection of this socket. */
 static __always_inline struct memory *start_anew(struct sock *sk)
 {
 	struct memory *memory = NULL;
 
 	if (HAS_TABLE) {
-		__u32 half = half_of(sk), place = find_place(half, OF_SOCKETS);
-
-		memory = memory_at(place);
-		if (memory && memory->socket == (__u64)sk) {
-			if (memory->fin_sent_ns)
-				mark(place, half, half | ENDED_UNSEEN);
-			else
-				mark(place, half, 0);
-		}
 		memory = settle_in(sk);
+		if (!memory) {
+			set_aside(sk);
+			memory = settle_in(sk);
+		}
 	}
 	if (memory)
 		return memory;
 	memory = remember_far(sk);
 	if (memory) {
-		__u8 in_storage = memory->in_storage;
+		__u8 kept = memory->kept;
 
 		clear(memory, sk);
-		memory->in_storage = in_storage;
+		memory->kept = kept;
 	}
 	return memory;
 }
@@ -137,8 +163,11 @@ static __always_inline struct memory *remember(struct sock *sk)
 	if (!memory)
 		return far ?: remember_far(sk);
 	if (far) {
+		__u32 place = memory->place;
+
 		__builtin_memcpy(memory, far, sizeof(*memory));
-		memory->in_storage = 0;
+		memory->kept = IN_TABLE;
+		memory->place = place;
 		far->closed = 1; /* nobody needs to look there */
 	}
 	return memory;
@@ -153,31 +182,31 @@ static __always_inline struct memory *outlive(struct sock *sk, struct memory *me
 	__u64 key = (__u64)sk;
 	struct memory *copy;
 
-	if (!memory || !memory->in_storage || bpf_map_update_elem(&socket_hash, &key, memory, BPF_ANY))
+	if (!memory || memory->kept != IN_STORAGE || bpf_map_update_elem(&socket_hash, &key, memory, BPF_ANY))
 		return memory;
 	hash_in_use = 1;
 	copy = bpf_map_lookup_elem(&socket_hash, &key);
 	if (!copy)
 		return memory;
-	copy->in_storage = 0;
+	copy->kept = IN_HASH;
 	memory->closed = 1;
 	return copy;
 }
 
 /* Nothing more is to be known of the connection. Storage goes with the socket. */
-static __always_inline void forget(struct sock *sk)
+static __always_inline void forget_memory(struct sock *sk, struct memory *memory)
 {
 	__u64 key = (__u64)sk;
 
-	if (HAS_TABLE) {
-		__u32 half = half_of(sk), place = find_place(half, OF_SOCKETS);
-		struct memory *memory = memory_at(place);
-
-		if (memory && memory->socket == key)
-			mark(place, half, 0); /* unless the sweep was first */
-	}
+	if (HAS_TABLE && memory && memory->kept == IN_TABLE)
+		mark(memory->place, half_of(sk), 0); /* unless the sweep was first */
 	if (hash_in_use)
 		bpf_map_delete_elem(&socket_hash, &key);
+}
+
+static __always_inline void forget(struct sock *sk)
+{
+	forget_memory(sk, HAS_TABLE ? recall_near(sk) : NULL);
 }
 
 #endif

@@ -10,22 +10,26 @@
 #include "origin.bpf.h"
 #include "table.bpf.h"
 
-/* Chains are short, and a new small socket stands at the head of its chain. A longer walk is counted as a loss. */
-#define MAX_CHAIN 16
-
 /*
- * The head of a socket in the chain, copied in one go: a call for each field would be most of the cost of a
- * TIME_WAIT. What is read of it ends with the link to the next one, at 112 bytes; two of them and all else must fit on
- * a stack of 512.
+ * A small socket, copied in one go: a call for each field would be most of the cost of a TIME_WAIT. What is read of it ends
+ * before the timer.
  */
-struct head {
-	__u64 words[14];
+struct small_head {
+	__u64 words[18];
 };
 
 #define HEAD(head, type, field) (*(type *)((char *)(head) + bpf_core_field_offset(struct sock_common, field)))
 
+/* It stands right behind the head in all kernels from 5.9 to 7.2. */
+static __always_inline __u8 substate_of(struct small_head *head, struct inet_timewait_sock *small)
+{
+	__u32 offset = bpf_core_field_offset(struct inet_timewait_sock, tw_substate);
+
+	return offset < sizeof(*head) ? ((__u8 *)head)[offset] : BPF_CORE_READ(small, tw_substate);
+}
+
 /* Is this the small socket of that connection, but for the network namespace? */
-static __always_inline bool is_small_socket_of(struct head *head, const struct wire_origin *origin)
+static __always_inline bool is_small_socket_of(struct small_head *head, const struct wire_origin *origin)
 {
 	const __u32 *local = (const __u32 *)origin->local_address, *peer = (const __u32 *)origin->peer_address;
 
@@ -43,27 +47,32 @@ static __always_inline bool is_small_socket_of(struct head *head, const struct w
 	return true;
 }
 
-/* Its memory may be another's by now: a small socket that ends leaves it at once. */
-static __always_inline bool is_still(struct inet_timewait_sock *small, struct net *net,
-				     const struct wire_origin *origin)
+/* Copies it. False: its memory is another's by now, as a small socket that ends leaves it at once. */
+static __always_inline bool copy_small_socket(struct small_head *head, struct inet_timewait_sock *small,
+					      struct net *net, const struct wire_origin *origin)
 {
-	struct head head;
-
-	return !bpf_probe_read_kernel(&head, sizeof(head), small) && is_small_socket_of(&head, origin) &&
-	       HEAD(&head, struct net *, skc_net.net) == net;
+	return !bpf_probe_read_kernel(head, sizeof(*head), small) && is_small_socket_of(head, origin) &&
+	       HEAD(head, struct net *, skc_net.net) == net;
 }
 
+/* Chains are short, and a new small socket stands at the head of its chain. A longer walk is counted as a loss. */
+#define MAX_CHAIN 16
 #define GAVE_UP 1
+
+/* What a walk reads of a socket: it ends with the link to the next one. */
+struct link_head {
+	__u64 words[14];
+};
 
 /*
  * The small socket with this hash and these ports in the chain that begins there, 0 if there is none, or GAVE_UP. A
  * global function: the verifier goes through its loop once, not once for each way that leads here, which would take
  * longer than the rest of the start.
  */
-__weak __noinline __u64 find_small_socket(__u64 chain, __u32 slot, __u32 hash, __u32 ports)
+__weak __noinline __u64 walk_chain(__u64 chain, __u32 slot, __u32 hash, __u32 ports)
 {
 	struct sock_common *small;
-	struct head head;
+	struct link_head head;
 	__u64 node = 0;
 
 	bpf_probe_read_kernel(&node, sizeof(node), (void *)chain);
@@ -86,33 +95,31 @@ __weak __noinline __u64 find_small_socket(__u64 chain, __u32 slot, __u32 hash, _
 	return GAVE_UP;
 }
 
-/* The small socket that has taken over from a full one with this hash, or NULL. */
+/* Finds and copies the small socket that has taken over from a full one with this hash; NULL: there is none. */
 static __always_inline struct inet_timewait_sock *
-small_socket_of(struct net *net, __u32 hash, const struct wire_origin *origin, bool *gave_up)
+small_socket_of(struct small_head *head, struct memory *memory, struct net *net, __u32 hash, bool *gave_up)
 {
+	const struct wire_origin *origin = &memory->record;
 	struct inet_hashinfo *table = tcp_hashinfo_of(net);
 	__u32 slot = hash & READ(table, ehash_mask),
 	      ports = (__u32)origin->local_port << 16 | origin->peer_port;
-	/* By a helper: only a number may be passed on. */
-	__u64 chain = (__u64)BPF_CORE_READ(table, ehash) + slot * sizeof(void *);
-	__u64 small = find_small_socket(chain, slot, hash, ports);
+	volatile __u64 *chains = &memory->chains;
+	__u64 chain, node = 0, small;
 
-	if (!small || (small != GAVE_UP && is_still((void *)small, net, origin)))
+	*chains = (__u64)READ(table, ehash);
+	chain = *chains + slot * sizeof(void *);
+	/* As a rule it is the first one. */
+	bpf_probe_read_kernel(&node, sizeof(node), (void *)chain);
+	small = node - bpf_core_field_offset(struct sock_common, skc_nulls_node);
+	if (!(node & 1) && copy_small_socket(head, (void *)small, net, origin))
+		return (void *)small;
+	small = walk_chain(chain, slot, hash, ports);
+	if (!small || (small != GAVE_UP && copy_small_socket(head, (void *)small, net, origin)))
 		return (void *)small;
 	/* Or another connection with this hash and these ports stands before it. */
 	count_loss(chain_too_long);
 	*gave_up = true;
 	return NULL;
-}
-
-/* Is the memory at this address still the small socket of this connection, alive or just dead? */
-static __always_inline bool is_same_connection(struct inet_timewait_sock *small,
-					       const struct wire_origin *origin)
-{
-	struct head head;
-
-	return !bpf_probe_read_kernel(&head, sizeof(head), small) && is_small_socket_of(&head, origin) &&
-	       BPF_CORE_READ(small, __tw_common.skc_net.net, ns.inum) == origin->netns;
 }
 
 static __always_inline void tell_time_wait(struct wire_origin *origin)
@@ -144,8 +151,8 @@ static __always_inline void take_and_tell(__u32 place, __u32 key, struct wire_or
 }
 
 /* False: the table has no room. */
-static __always_inline bool hand_over_near(struct inet_timewait_sock *small, struct net *net,
-					   const struct wire_origin *origin)
+static __always_inline bool hand_over_near(struct small_head *head, struct inet_timewait_sock *small,
+					   struct net *net, const struct wire_origin *origin)
 {
 	__u32 half = half_of(small), place = claim_place(half, OF_SMALL_SOCKETS);
 	struct small_socket *entry;
@@ -168,19 +175,19 @@ static __always_inline bool hand_over_near(struct inet_timewait_sock *small, str
 	entry->is_written = 0;
 	publish(place, half);
 	/* The peer's FIN may have come on another processor before the entry was there for the hook to find, and a reset. */
-	if (!is_still(small, net, origin)) {
+	if (!copy_small_socket(head, small, net, origin)) {
 		if (mark(place, half, half | UNFINISHED)) {
 			count_loss(ended_unseen);
 			give_back(place);
 		}
-	} else if (BPF_CORE_READ(small, tw_substate) == TCP_TIME_WAIT) {
+	} else if (substate_of(head, small) == TCP_TIME_WAIT) {
 		take_and_tell(place, half, &entry->origin);
 	}
 	return true;
 }
 
-static __always_inline void hand_over_far(struct inet_timewait_sock *small, struct net *net,
-					  struct wire_origin *origin)
+static __always_inline void hand_over_far(struct small_head *head, struct inet_timewait_sock *small,
+					  struct net *net, struct wire_origin *origin)
 {
 	__u64 key = (__u64)small;
 
@@ -191,10 +198,10 @@ static __always_inline void hand_over_far(struct inet_timewait_sock *small, stru
 		count_loss(handed_over_full);
 		return;
 	}
-	if (!is_still(small, net, origin)) {
+	if (!copy_small_socket(head, small, net, origin)) {
 		if (!bpf_map_delete_elem(&handed_over, &key))
 			count_loss(ended_unseen);
-	} else if (BPF_CORE_READ(small, tw_substate) == TCP_TIME_WAIT) {
+	} else if (substate_of(head, small) == TCP_TIME_WAIT) {
 		if (!bpf_map_delete_elem(&handed_over, &key))
 			tell_time_wait(origin);
 	}
@@ -202,16 +209,16 @@ static __always_inline void hand_over_far(struct inet_timewait_sock *small, stru
 
 /*
  * The small socket is in FIN_WAIT2: it is looked at again when the peer's FIN comes. Where it is not to go into the table
- * the caller must be free of fetching atomics.
+ * the caller must be free of fetching atomics. Copies the small socket once more.
  */
-static __always_inline void hand_over(struct inet_timewait_sock *small, struct net *net,
-				      struct wire_origin *origin, bool into_table)
+static __always_inline void hand_over(struct small_head *head, struct inet_timewait_sock *small,
+				      struct net *net, struct wire_origin *origin, bool into_table)
 {
 	origin->kind = WIRE_FIN_WAIT2;
 	if (!origin->since_ns)
 		origin->since_ns = origin->time_ns;
-	if (!into_table || !hand_over_near(small, net, origin))
-		hand_over_far(small, net, origin);
+	if (!into_table || !hand_over_near(head, small, net, origin))
+		hand_over_far(head, small, net, origin);
 }
 
 #endif

@@ -176,7 +176,7 @@ struct wire_losses {
 	__u64 handed_over_full; /* the map of small sockets in FIN_WAIT2 was full */
 	__u64 chain_too_long;	/* the search for a small socket was given up */
 	__u64 targets_full;	/* a process that a target started could not be added */
-	__u64 rescued;		/* no loss: a change of state that only an understudy saw */
+	__u64 rescued;		/* no loss: a change of state that an understudy played in */
 	__u64 counts_full;	/* a TIME_WAIT that could not be counted: its map was full */
 	__u64 handed_over_gone; /* a small socket vanished between two looks: TIME_WAIT or not, unknown */
 	__u64 ended_unseen; /* a connection that had sent the first FIN ended, and left no small socket: the same */
@@ -188,7 +188,7 @@ struct wire_losses {
 struct wire_settings {
 	__u64 min_age_ns;
 	__u32 netns;		 /* 0: all */
-	__u32 wake_bytes;	 /* the reader is woken when so much waits in the ring */
+	__u32 census_states;	 /* 1 << TCP_…: those that are counted */
 	__u8 family;		 /* 4 or 6; 0: both */
 	__u8 filter_local_ports; /* by target_local_ports */
 	__u8 filter_peer_ports;	 /* by target_peer_ports */
@@ -206,8 +206,7 @@ struct wire_settings {
 	__u8 census_peer;
 	__u8 census_ports;
 	__u8 counts_only; /* TIME_WAITs are counted by process and peer, and none is sent */
-	__u8 padding[3];
-	__u32 census_states; /* 1 << TCP_…: those that are counted */
+	__u8 padding[7];
 };
 
 _Static_assert(sizeof(struct wire_process) == 32, "wire_process");

@@ -27,7 +27,7 @@ public struct RingBuffer: ~Copyable {
 
   deinit { clb_ring_free(handle) }
 
-  /// Returns when the kernel wakes the reader because much is waiting, when the time is over, or at a signal.
+  /// Returns when the kernel wakes the reader, as it does for one record in many, when the time is over, or at a signal.
   public func wait(milliseconds: Int32) throws(BPFError) {
     try check(clb_ring_wait(handle, milliseconds), "wait for", "ring buffer")
   }

@@ -39,7 +39,6 @@ public struct TraceSettings: Sendable {
     wire.want_fin_wait2 = states.contains(.finWait2) ? 1 : 0
     wire.report_exits = reportsExits ? 1 : 0
     wire.counts_only = countsOnly ? 1 : 0
-    wire.wake_bytes = 1 << 20
     wire.filter_local_ports = localPorts == nil ? 0 : 1
     wire.filter_peer_ports = peerPorts == nil ? 0 : 1
   }
