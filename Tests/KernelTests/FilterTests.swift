@@ -310,7 +310,7 @@ extension KernelTests {
       #expect(try tracer.events(of: passing.client).isEmpty)
     }
 
-    enum Barrier: CaseIterable {
+    enum Barrier {
       case localPort, peerPort, family, netns, pid, comm, role
 
       var options: [String] {
@@ -326,12 +326,15 @@ extension KernelTests {
       }
     }
 
-    @Test("Filters hold for small sockets of before as well")
-    func smallSocket() throws {
+    /// A small socket stays in FIN_WAIT2 for 60 s: all tracers must have begun by then.
+    @Test(
+      "Filters hold for small sockets of before as well",
+      arguments: [[Barrier.localPort, .peerPort, .family, .netns], [.pid, .comm, .role]])
+    func smallSocket(barriers: [Barrier]) throws {
       let barred = try Conversation(Player("client"), Player("server"))
       try barred.client.close()
       try barred.client.awaitTabledState(.finWait2)
-      let tracers = try Barrier.allCases.map { ($0, try Tracer($0.options + ["--min-age", "200ms"])) }
+      let tracers = try barriers.map { ($0, try Tracer($0.options + ["--min-age", "200ms"])) }
       let unfiltered = try Tracer("--min-age", "200ms")
 
       _ = try unfiltered.event("fin_wait2", of: barred.client)

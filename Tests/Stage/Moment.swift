@@ -28,8 +28,8 @@ public struct Moment: Comparable, Sendable {
   }
 }
 
-/// Long enough for a loaded machine: reached only by what fails.
-public let patience = 60.0
+/// Seconds, enough for a loaded machine: reached only by what fails.
+public let patience = Machine.isEmulated ? 240.0 : 60.0
 
 /// Between two looks: longer each time, as whoever looks takes the processor from what is looked at.
 struct Pause {
