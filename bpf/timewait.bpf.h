@@ -77,7 +77,7 @@ __weak __noinline __u64 walk_chain(__u64 chain, __u32 slot, __u32 hash, __u32 po
 
 	bpf_probe_read_kernel(&node, sizeof(node), (void *)chain);
 	for (int i = 0; i < MAX_CHAIN; i++) {
-		/* A chain ends with its own number. Another one's: a socket on the way has gone there meanwhile. */
+		/* A chain ends with its own number. */
 		if (node == ((__u64)slot << 1 | 1))
 			return 0;
 		if (!node || node & 1)
@@ -114,6 +114,8 @@ small_socket_of(struct small_head *head, struct memory *memory, struct net *net,
 	if (!(node & 1) && copy_small_socket(head, (void *)small, net, origin))
 		return (void *)small;
 	small = walk_chain(chain, slot, hash, ports);
+	if (small == GAVE_UP) /* a socket on the way has gone into another chain meanwhile */
+		small = walk_chain(chain, slot, hash, ports);
 	if (!small || (small != GAVE_UP && copy_small_socket(head, (void *)small, net, origin)))
 		return (void *)small;
 	/* Or another connection with this hash and these ports stands before it. */

@@ -1,17 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The running kernel's own description of its types, and what it lets be hooked. */
+#define _GNU_SOURCE /* O_CLOEXEC */
 #include "CLibbpf.h"
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+/* Newer kernels let it be mapped; to read it, a page at a time, takes twice as long. */
+static struct btf *mapped_types(void)
+{
+	int file = open("/sys/kernel/btf/vmlinux", O_RDONLY | O_CLOEXEC);
+	struct btf *btf = NULL;
+	struct stat status;
+	void *types;
+
+	if (file < 0)
+		return NULL;
+	if (!fstat(file, &status) && status.st_size > 0) {
+		types = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, file, 0);
+		if (types != MAP_FAILED) {
+			btf = btf__new(types, (__u32)status.st_size);
+			munmap(types, (size_t)status.st_size);
+		}
+	}
+	close(file);
+	return btf;
+}
 
 int clb_kernel_btf_load(struct clb_btf **out)
 {
-	*out = (struct clb_btf *)btf__load_vmlinux_btf();
+	struct btf *btf = mapped_types();
+
+	*out = (struct clb_btf *)(btf ? btf : btf__load_vmlinux_btf());
 	return *out ? 0 : -errno;
 }
 
