@@ -212,7 +212,7 @@ static __always_inline __u32 set_of(__u32 half, enum table table)
 
 /*
  * The number of the place with this key. Global functions are verified once, not once for each way that leads there. Yet a
- * call costs more than a search: where returns are guarded against speculation, as much as all else that is done here.
+ * call costs some 20 ns where returns are guarded against speculation (docs/design.md).
  */
 __weak __noinline __u32 search_set(__u32 key, __u32 table)
 {

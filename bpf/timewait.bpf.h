@@ -20,7 +20,7 @@ struct small_head {
 
 #define HEAD(head, type, field) (*(type *)((char *)(head) + bpf_core_field_offset(struct sock_common, field)))
 
-/* It stands right behind the head in all kernels from 5.9 to 7.2. */
+/* As a rule it stands right behind the head. */
 static __always_inline __u8 substate_of(struct small_head *head, struct inet_timewait_sock *small)
 {
 	__u32 offset = bpf_core_field_offset(struct inet_timewait_sock, tw_substate);

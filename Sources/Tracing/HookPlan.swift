@@ -71,8 +71,8 @@ struct HookPlan {
       "handle_accept", "handle_accept_before_6_10", "handle_accept_return", "handle_read",
       smallSocketExitInTable.program, smallSocketExitInHash.program, "handle_packet_end", stateInTable.program,
       stateInHash.program, stateSince7.program, "find_holders", "find_holders_before_5_17", sweepOfTable,
-      sweepOfStorage,
-      settlingOfTable, fork, "note_owners", "note_owners_before_5_17", "count_sockets", "report_groups",
+      sweepOfStorage, settlingOfTable, fork, "note_owners", "note_owners_before_5_17", "count_sockets",
+      "report_groups",
     ] + understudies
 
   static let sweepOfTable = "sweep_table"

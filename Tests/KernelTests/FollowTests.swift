@@ -103,8 +103,7 @@ extension KernelTests {
     }
 
     @Test(
-      "What was lost may hide a leak: it is said, and success is none",
-      arguments: Machine.isEmulated ? [0] : [0, 7])
+      "What was lost may hide a leak: it is said, and success is none", arguments: [0, 7])
     func lostEvents(own: Int) throws {
       // While the tracer stands still, more happens than its ring holds. In a network namespace of its own.
       let script = """

@@ -8,9 +8,8 @@ import kernel
 PROGRAM = ".build/release/tcplinger-workload"
 TRANSITIONS = 10  # of a connection's two sockets, from SYN_SENT and SYN_RECV to CLOSE
 
-
-# How many the kernel itself has not finished, once it had the time: the second FIN was never answered. A TIME_WAIT that is
-# found by looking must be there to be looked at, as it is elsewhere for a minute.
+# How many the kernel itself has not finished, once it had the time: the second FIN was never answered. A TIME_WAIT that
+# is found by looking must be there to be looked at, as it is elsewhere for a minute.
 END = """sleep 0.3
 echo "{\\"unfinished\\": $(ss -tanH state fin-wait-1 state fin-wait-2 state closing | wc -l)}"
 """
