@@ -146,7 +146,7 @@ static __always_inline __u8 role_in_census(struct sock_common *common, struct tc
 	if (group->state == TCP_SYN_SENT)
 		return WIRE_ROLE_CLIENT;
 	if (full)
-		role = role_of((struct sock *)full);
+		role = role_of(full);
 	if (!role && bpf_map_lookup_elem(&listening_ports, &port))
 		role = WIRE_ROLE_SERVER;
 	return role;

@@ -25,31 +25,6 @@ static __always_inline struct sock *tcp_socket_of(struct bpf_iter__task_file *co
 	return sk && is_tcp(sk) ? sk : NULL;
 }
 
-/*
- * Which end an older socket is. The kernel counts the SYN of an active open into bytes_acked, and no
- * SYN for a passive one; FIN_WAIT2 has the FIN in it as well. Sequence numbers move under this reader:
- * what does not come out as one of the two is unknown.
- */
-static __always_inline __u8 role_of(struct sock *sk)
-{
-	struct tcp_sock *tcp = (struct tcp_sock *)sk;
-	__u64 acked = BPF_CORE_READ(tcp, bytes_acked);
-	__u32 unacknowledged = BPF_CORE_READ(tcp, snd_nxt) - BPF_CORE_READ(tcp, snd_una);
-	__u64 sent = BPF_CORE_READ(tcp, bytes_sent) - BPF_CORE_READ(tcp, bytes_retrans);
-	__u8 state = BPF_CORE_READ(sk, sk_state);
-	__u64 beyond_payload = acked + unacknowledged - sent;
-
-	if (BPF_CORE_READ(tcp, bytes_acked) != acked)
-		return WIRE_ROLE_UNKNOWN;
-	if (state == TCP_FIN_WAIT2)
-		beyond_payload--;
-	else if (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT)
-		return WIRE_ROLE_UNKNOWN;
-	if (beyond_payload > 1)
-		return WIRE_ROLE_UNKNOWN;
-	return beyond_payload ? WIRE_ROLE_CLIENT : WIRE_ROLE_SERVER;
-}
-
 struct queue_walk {
 	struct sock *listener;
 	struct request_sock *request;

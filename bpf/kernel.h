@@ -74,6 +74,7 @@ struct netns_ipv4 {
 
 struct net {
 	struct ns_common ns;
+	__u64 net_cookie;
 	struct netns_ipv4 ipv4;
 };
 
@@ -115,6 +116,7 @@ typedef struct {
 } socket_lock_t;
 
 struct file;
+struct bpf_local_storage;
 
 struct socket {
 	struct file *file;
@@ -130,6 +132,7 @@ struct sock {
 	__u8 sk_shutdown;
 	__u32 sk_ack_backlog;
 	__u32 sk_max_ack_backlog;
+	struct bpf_local_storage *sk_bpf_storage;
 };
 
 struct inet_sock {
@@ -163,7 +166,12 @@ struct tcp_sock {
 	__u32 copied_seq;
 	__u32 snd_nxt;
 	__u32 snd_una;
+	__u32 write_seq;
 	__u32 rcv_tstamp;
+};
+
+struct timespec64 {
+	__s64 tv_sec;
 };
 
 struct timer_list {

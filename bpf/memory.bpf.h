@@ -7,7 +7,6 @@
 #define TCPLINGER_MEMORY_BPF_H
 
 #include "compat.bpf.h"
-#include "wire.h"
 
 enum keeping { IN_HASH, IN_STORAGE, IN_TABLE };
 
@@ -38,8 +37,7 @@ struct memory {
 	 * FIN. Before that, the closer is the process in whose files the tracer met the socket last.
 	 */
 	struct wire_origin record;
-	__u64 chains; /* written to be read back: what comes out of a map is a number, to the verifier, and no pointer */
-	__u64 padding2;
+	__u64 padding2[2];
 };
 
 _Static_assert(offsetof(struct memory, record) == 64,
@@ -177,7 +175,6 @@ extern struct counts_map counts SEC(".maps");
 extern struct events_map events SEC(".maps");
 extern struct target_pids_map target_pids SEC(".maps");
 
-extern const volatile struct wire_settings settings;
 extern const volatile __u8 target_local_ports[WIRE_PORT_BITMAP];
 extern const volatile __u8 target_peer_ports[WIRE_PORT_BITMAP];
 extern struct wire_losses losses;
@@ -205,9 +202,15 @@ static __always_inline __u32 half_of(const void *address)
 	return half;
 }
 
+/* A set, and the place in it that the key takes if it is free. */
 static __always_inline __u32 set_of(__u32 half, enum table table)
 {
 	return (half * 0x9e3779b1 >> (32 - settings.table_bits)) | table << settings.table_bits;
+}
+
+static __always_inline __u32 first_way_of(__u32 half)
+{
+	return half * 0x9e3779b1 >> (28 - settings.table_bits) & (WIRE_WAYS - 1);
 }
 
 /*
@@ -225,13 +228,13 @@ __weak __noinline __u32 search_set(__u32 key, __u32 table)
 	return NOWHERE;
 }
 
-/* The same without a call where it can be: most are alone in their set, in its first place. */
+/* The same without a call where it can be: most are in the place that is theirs. */
 static __always_inline __u32 find_place(__u32 key, enum table table)
 {
-	__u32 set = set_of(key, table);
+	__u32 set = set_of(key, table), way = first_way_of(key);
 	struct keys *found = bpf_map_lookup_elem(&keys, &set);
 
-	return found && found->of[0] == key ? set * WIRE_WAYS : search_set(key, table);
+	return found && found->of[way] == key ? set * WIRE_WAYS + way : search_set(key, table);
 }
 
 static __always_inline struct memory *memory_at(__u32 place)
@@ -246,12 +249,18 @@ static __always_inline struct memory *recall_near(struct sock *sk)
 	return memory && memory->socket == (__u64)sk ? memory : NULL;
 }
 
+/* So that no helper has to be called for a socket without. */
+static __always_inline bool may_have_storage(struct sock *sk)
+{
+	return !HAS_CASTS || cast(sk, struct sock)->sk_bpf_storage;
+}
+
 static __always_inline struct memory *recall_far(struct sock *sk)
 {
 	struct memory *memory = NULL;
 	__u64 key = (__u64)sk;
 
-	if (settings.sockets_in_storage && storage_in_use)
+	if (settings.sockets_in_storage && storage_in_use && may_have_storage(sk))
 		memory = bpf_sk_storage_get(&socket_storage, (void *)sk, NULL, 0);
 	if ((!memory || memory->closed) && hash_in_use)
 		memory = bpf_map_lookup_elem(&socket_hash, &key) ?: (void *)memory;

@@ -18,13 +18,38 @@ static __always_inline bool is_mapped(struct sock *sk)
 	       !READ(sk, __sk_common.skc_v6_daddr.in6_u.u6_addr32[0]);
 }
 
+#ifdef SOCKETS_ARE_ADDRESSES
+static __always_inline __u32 number_of(struct net *net)
+{
+	return BPF_CORE_READ(net, ns.inum);
+}
+#else
+#define KNOWN_NAMESPACES 16
+
+/* The numbers of network namespaces, each with the lower half of the cookie that is the namespace's own. */
+static volatile __u64 known_namespaces[KNOWN_NAMESPACES] __attribute__((aligned(64)));
+
+/* With its number the kernel counts the users of a namespace: so every new socket writes that line of the cache. */
+static __always_inline __u32 number_of(struct net *net)
+{
+	__u32 cookie;
+	__u64 known;
+
+	if (!bpf_core_field_exists(net->net_cookie)) /* v5.12, 3d368ab87cf6 */
+		return net->ns.inum;
+	cookie = net->net_cookie;
+	known = known_namespaces[cookie % KNOWN_NAMESPACES];
+	if (!known || known >> 32 != cookie) {
+		known = (__u64)cookie << 32 | net->ns.inum;
+		known_namespaces[cookie % KNOWN_NAMESPACES] = known;
+	}
+	return known;
+}
+#endif
+
 static __always_inline __u32 netns_of(struct sock *sk)
 {
-#ifdef SOCKETS_ARE_ADDRESSES
-	return BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-#else
-	return sk->__sk_common.skc_net.net->ns.inum;
-#endif
+	return number_of(READ(sk, __sk_common.skc_net.net));
 }
 
 /* inet_sport outlives skc_num, which is 0 once the port is given back. */
@@ -101,8 +126,11 @@ static __always_inline void copy_addresses(struct wire_origin *origin, struct so
 static __always_inline void copy_byte_counts(struct wire_origin *origin, struct tcp_sock *tcp,
 					     bool fin_received)
 {
-	__u64 received = READ(tcp, bytes_received);
+	__u64 received;
 
+	if (settings.counts_only)
+		return;
+	received = READ(tcp, bytes_received);
 	origin->bytes_sent = READ(tcp, bytes_sent) - READ(tcp, bytes_retrans);
 	origin->bytes_received = fin_received && received ? received - 1 : received;
 }
@@ -122,6 +150,30 @@ static __always_inline void explain_close_wait(struct wire_origin *origin, struc
 		origin->reason = WIRE_REASON_DATA_UNREAD;
 	else
 		origin->reason = unread ? WIRE_REASON_EOF_UNREAD : WIRE_REASON_EOF_READ;
+}
+
+/*
+ * Which end it is, where nobody saw it begin. The kernel counts the SYN of an active open into bytes_acked, and no
+ * SYN for a passive one; once it is acknowledged the FIN is in it as well. Unless the socket is locked, sequence numbers move under this
+ * reader: what does not come out as one of the two is unknown.
+ */
+static __always_inline __u8 role_of(struct tcp_sock *tcp)
+{
+	__u64 acked = READ(tcp, bytes_acked);
+	__u32 unacknowledged = READ(tcp, snd_nxt) - READ(tcp, snd_una);
+	__u64 sent = READ(tcp, bytes_sent) - READ(tcp, bytes_retrans);
+	__u8 state = READ(plain(tcp), sk_state);
+	__u64 beyond_payload = acked + unacknowledged - sent;
+
+	if (READ(tcp, bytes_acked) != acked)
+		return WIRE_ROLE_UNKNOWN;
+	if (state == TCP_FIN_WAIT2 || (state == TCP_CLOSING && READ(tcp, write_seq) == READ(tcp, snd_una)))
+		beyond_payload--;
+	else if (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT)
+		return WIRE_ROLE_UNKNOWN;
+	if (beyond_payload > 1)
+		return WIRE_ROLE_UNKNOWN;
+	return beyond_payload ? WIRE_ROLE_CLIENT : WIRE_ROLE_SERVER;
 }
 
 /* Which connection it is. */
@@ -144,11 +196,13 @@ static __always_inline void forget_holder(struct wire_origin *origin)
 /* What is remembered of whom and since when; the rest is to be filled in. */
 static __always_inline void recount(struct wire_origin *origin, const struct memory *memory)
 {
-	__builtin_memset(origin, 0, sizeof(*origin));
-	if (memory->has_record)
+	if (memory->has_record) {
 		__builtin_memcpy(origin, &memory->record, sizeof(*origin));
-	else if (memory->has_people)
-		__builtin_memcpy(origin, &memory->record, PEOPLE);
+	} else {
+		__builtin_memset(origin, 0, sizeof(*origin));
+		if (memory->has_people)
+			__builtin_memcpy(origin, &memory->record, PEOPLE);
+	}
 	origin->opener_source = source_of_opener(memory);
 	forget_holder(origin);
 	origin->opened_ns = memory->opened_ns;

@@ -7,6 +7,21 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
+#include "wire.h"
+
+extern const volatile struct wire_settings settings;
+
+/*
+ * v6.2, a35b9af4ec2c: an address is given a type, and read like any memory from then on. What is not there any more reads as
+ * 0. It costs a move, where a helper costs a call. Only in an object that says it may.
+ */
+#ifdef HAS_CASTS
+extern void *bpf_rdonly_cast(const void *address, __u32 type) __ksym __weak;
+#define cast(address, type) ((type *)bpf_rdonly_cast(address, bpf_core_type_id_kernel(type)))
+#else
+#define HAS_CASTS false
+#define cast(address, type) ((type *)NULL)
+#endif
 
 /*
  * How a socket's fields are read. A program on a socket's hook has the socket itself, and reads it like any
@@ -19,7 +34,7 @@
 #define as_tcp(sk) ((struct tcp_sock *)(sk))
 #else
 #define READ(socket, field) ((socket)->field)
-#define as_tcp(sk) ((struct tcp_sock *)bpf_skc_to_tcp_sock(sk))
+#define as_tcp(sk) (HAS_CASTS ? cast(sk, struct tcp_sock) : (struct tcp_sock *)bpf_skc_to_tcp_sock(sk))
 #endif
 
 /*

@@ -16,15 +16,16 @@ enum fate {
 
 static __always_inline enum fate fate_of(struct inet_timewait_sock *small, const struct wire_origin *origin)
 {
+	struct net *net = BPF_CORE_READ(small, __tw_common.skc_net.net);
 	__u64 now = bpf_ktime_get_boot_ns();
-	struct small_head head;
 	bool same, is_alive;
+	__u8 substate;
 
 	/* Before the state: what is dead has the state in which it died. */
 	is_alive = BPF_CORE_READ(small, __tw_common.skc_refcnt.refs.counter);
-	same = !bpf_probe_read_kernel(&head, sizeof(head), small) && is_small_socket_of(&head, origin) &&
-	       BPF_CORE_READ(small, __tw_common.skc_net.net, ns.inum) == origin->netns;
-	if (same && substate_of(&head, small) == TCP_TIME_WAIT)
+	substate = substate_of(small, net, origin);
+	same = substate && number_of(net) == origin->netns;
+	if (same && substate == TCP_TIME_WAIT)
 		return IN_TIME_WAIT;
 	/*
 	 * Its memory is used again. With a hook, it was not in TIME_WAIT; yet a hook can be skipped, and

@@ -25,6 +25,15 @@ static __always_inline void note_holder(struct memory *memory, struct task_struc
 		name_process(&people_of(memory)->closer, task);
 }
 
+/* Where it only matters how many there are, nothing has to be known before a connection ends. */
+static __always_inline bool is_worth_seeding(__u8 state)
+{
+	if (settings.counts_only)
+		return state == TCP_CLOSE_WAIT || state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 ||
+		       state == TCP_CLOSING;
+	return state != TCP_LISTEN && state != TCP_CLOSE && state != TCP_LAST_ACK;
+}
+
 /* Every open file once, after the hooks are attached: what has no memory is older than they are. */
 SEC("iter/task_file")
 int seed_from_files(struct bpf_iter__task_file *context)
@@ -38,7 +47,7 @@ int seed_from_files(struct bpf_iter__task_file *context)
 	if (!sk || !task)
 		return 0;
 	state = BPF_CORE_READ(sk, sk_state);
-	if (state == TCP_LISTEN || state == TCP_CLOSE || state == TCP_LAST_ACK || !is_wanted(sk))
+	if (!is_worth_seeding(state) || !is_wanted(sk))
 		return 0;
 	memory = recall(sk);
 	if (memory) {
@@ -50,7 +59,7 @@ int seed_from_files(struct bpf_iter__task_file *context)
 		return 0;
 	name_opener(memory, task, WIRE_SOURCE_OPEN_FILE);
 	note_holder(memory, task);
-	memory->role = role_of(sk);
+	memory->role = role_of(as_tcp(sk));
 	memory->peer_port = peer_port_of(sk);
 	/* It is open and has sent its FIN: that was shutdown(). */
 	if (state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 || state == TCP_CLOSING)
@@ -65,13 +74,12 @@ static __noinline int seed_socket(struct sock *sk)
 	__u8 state = BPF_CORE_READ(sk, sk_state);
 	struct memory *memory;
 
-	if (BPF_CORE_READ(sk, sk_socket) || state == TCP_LISTEN || state == TCP_LAST_ACK || !is_wanted(sk) ||
-	    recall(sk))
+	if (BPF_CORE_READ(sk, sk_socket) || !is_worth_seeding(state) || !is_wanted(sk) || recall(sk))
 		return 0;
 	memory = remember_far(sk);
 	if (!memory)
 		return 0;
-	memory->role = role_of(sk);
+	memory->role = role_of(as_tcp(sk));
 	memory->peer_port = peer_port_of(sk);
 	seed_waiting(sk, memory);
 	return 0;

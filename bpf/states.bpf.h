@@ -10,11 +10,6 @@
 #include "table.bpf.h"
 #include "timewait.bpf.h"
 
-/* Do other programs on the hook see a call as well, to play in what the first has missed? */
-#ifndef HAS_UNDERSTUDIES
-#define HAS_UNDERSTUDIES false
-#endif
-
 /*
  * Does the current process act on this socket? It holds the socket's lock then; a softirq never does.
  * A kernel thread that does (delayed fput, garbage collection of unix sockets) acts for somebody else.
@@ -67,7 +62,7 @@ static __always_inline void on_handshake(struct sock *sk)
 		memory = recall(sk);
 		/* A simultaneous open: both ends called connect(). Or an understudy is late: it may be accepted meanwhile. */
 		if (memory && memory->peer_port == peer_port_of(sk) &&
-		    (memory->role == WIRE_ROLE_CLIENT || HAS_UNDERSTUDIES))
+		    (memory->role == WIRE_ROLE_CLIENT || settings.has_understudies))
 			return;
 		memory = start_anew(sk);
 	}
@@ -97,14 +92,23 @@ static __always_inline void name_closer(struct wire_origin *record, struct sock 
 	} else if (process_acts(sk, task)) {
 		name_process(&record->closer, task);
 		record->closer_source = WIRE_SOURCE_CLOSE;
-		record->cause = cause_of(tcp, task);
+		record->cause = settings.counts_only ? WIRE_CAUSE_UNKNOWN : cause_of(tcp, task);
 	}
 	forget_holder(record);
 }
 
+/*
+ * Where TIME_WAITs are only counted nothing is remembered before a connection begins to end: who opened it is not asked
+ * where it is known who closes it, and which end it is can be read from the socket.
+ */
+static __always_inline struct memory *memory_of_ending(struct sock *sk)
+{
+	return settings.counts_only && !settings.has_understudies ? start_anew(sk) : remember(sk);
+}
+
 static __always_inline void on_first_fin(struct sock *sk)
 {
-	struct memory *memory = outlive(sk, remember(sk));
+	struct memory *memory = outlive(sk, memory_of_ending(sk));
 	struct tcp_sock *tcp = as_tcp(sk);
 	struct wire_origin *record;
 
@@ -118,13 +122,13 @@ static __always_inline void on_first_fin(struct sock *sk)
 	describe(record, sk, tcp);
 	memory->net = (__u64)plain(tcp)->__sk_common.skc_net.net;
 	memory->hash = sk->__sk_common.skc_hash;
-	memory->fin_sent_ns = bpf_ktime_get_boot_ns();
+	memory->fin_sent_ns = settings.counts_only ? packet_ns(tcp) : bpf_ktime_get_boot_ns();
 }
 
 /* From now on the process may leave it there. Most do not: no more than the time is noted. */
 static __always_inline void on_close_wait(struct sock *sk)
 {
-	struct memory *memory = remember(sk);
+	struct memory *memory = memory_of_ending(sk);
 	struct tcp_sock *tcp = as_tcp(sk);
 
 	if (!memory || !tcp)
@@ -206,49 +210,50 @@ static __always_inline void on_close_wait_left(struct sock *sk, struct memory *m
  * The full socket is gone. The small socket that took over, if any, says whether this is TIME_WAIT or
  * still FIN_WAIT2, in which case it is looked at again when the peer's FIN comes.
  */
-static __always_inline void on_closed_actively(struct sock *sk, int from, struct memory *memory)
+static __always_inline void on_closed_actively(struct sock *sk, int from)
 {
+	struct memory *memory = settings.has_understudies && sk->sk_protocol == IPPROTO_TCP ? remember(sk) : recall(sk);
 	struct tcp_sock *tcp = as_tcp(sk);
-	struct inet_timewait_sock *small;
-	struct wire_origin *origin, *entry;
-	struct small_head head;
-	bool gave_up = false;
+	struct wire_origin origin, *entry;
+	struct found found;
 	struct net *net;
 
-	if (!memory || memory->closed || !tcp)
+	if (!tcp || (memory ? memory->closed : sk->sk_protocol != IPPROTO_TCP))
 		return;
-	memory->closed = 1;
-	origin = record_of(memory);
-	if (!memory->fin_sent_ns)
-		describe(origin, sk, tcp);
-	forget_holder(origin);
-	origin->opened_ns = memory->opened_ns;
-	origin->since_ns = memory->fin_sent_ns;
-	origin->role = memory->role;
-	if (memory->listed) {
+	if (memory)
+		recount(&origin, memory);
+	else
+		__builtin_memset(&origin, 0, sizeof(origin));
+	if (!memory || !memory->fin_sent_ns)
+		describe(&origin, sk, tcp);
+	if (!origin.role)
+		origin.role = role_of(tcp);
+	if (memory && memory->listed) {
 		entry = entry_of(sk);
 		if (entry) {
-			origin->reported = entry->reported;
+			origin.reported = entry->reported;
 			unlist(sk);
 		}
 	}
+	/* All is known: another processor has written most of it, and this one only reads it, and lets it go. */
+	if (!settings.has_understudies)
+		forget_memory(sk, memory);
+	else if (memory)
+		memory->closed = 1; /* for the last of them to forget */
 	/* close() may come long after the last packet. */
-	origin->time_ns = sk->sk_lock.owned ? bpf_ktime_get_boot_ns() : packet_ns(tcp);
-	origin->entered_from = from;
+	origin.time_ns = sk->sk_lock.owned && !settings.counts_only ? bpf_ktime_get_boot_ns() : packet_ns(tcp);
+	origin.entered_from = from;
 	net = plain(tcp)->__sk_common.skc_net.net;
-	small = small_socket_of(&head, memory, net, sk->__sk_common.skc_hash, &gave_up);
-	if (!small)
+	found = find_small_socket(&origin, net, sk->__sk_common.skc_hash);
+	if (!found.substate)
 		return;
-	if (substate_of(&head, small) == TCP_TIME_WAIT) {
-		if (!settings.want_time_wait || !is_target_process(origin))
-			return;
-		origin->kind = WIRE_TIME_WAIT;
-		copy_byte_counts(origin, tcp, true);
-		send(origin);
-		return;
+	copy_byte_counts(&origin, tcp, found.substate == TCP_TIME_WAIT);
+	if (found.substate != TCP_TIME_WAIT) {
+		hand_over(found.small, net, &origin, HAS_TABLE);
+	} else if (settings.want_time_wait && is_target_process(&origin)) {
+		origin.kind = WIRE_TIME_WAIT;
+		send(&origin);
 	}
-	copy_byte_counts(origin, tcp, false);
-	hand_over(&head, small, net, origin, HAS_TABLE);
 }
 
 static __always_inline void on_state(struct sock *sk, int from, int to)
@@ -266,7 +271,8 @@ static __always_inline void on_state(struct sock *sk, int from, int to)
 	    (to == TCP_SYN_RECV || to == TCP_LISTEN || to == TCP_LAST_ACK || to == TCP_CLOSING ||
 	     to == TCP_FIN_WAIT2 || from == TCP_LAST_ACK || (to == TCP_ESTABLISHED && from != TCP_SYN_RECV)))
 		return;
-	if (sk->sk_protocol != IPPROTO_TCP)
+	/* What ends was looked at as it began. */
+	if (to != TCP_CLOSE && from != TCP_CLOSE_WAIT && sk->sk_protocol != IPPROTO_TCP)
 		return;
 	if (!is_wanted(sk)) {
 		/* Before its local port was chosen it may have been wanted. */
@@ -295,15 +301,10 @@ static __always_inline void on_state(struct sock *sk, int from, int to)
 			on_close_wait(sk);
 		break;
 	case TCP_CLOSE:
-		if (from == TCP_FIN_WAIT1 || from == TCP_FIN_WAIT2 || from == TCP_CLOSING) {
-			memory = remember(sk);
-			on_closed_actively(sk, from, memory);
-		} else {
-			memory = recall(sk);
-		}
-		/* With understudies it is for the last one to forget: memory->closed tells those that handle the call too. */
-		if (!HAS_UNDERSTUDIES)
-			forget_memory(sk, memory);
+		if (from == TCP_FIN_WAIT1 || from == TCP_FIN_WAIT2 || from == TCP_CLOSING)
+			on_closed_actively(sk, from);
+		else if (!settings.has_understudies)
+			forget_memory(sk, recall(sk));
 		break;
 	}
 }

@@ -39,6 +39,7 @@ static __always_inline bool is_there(struct sock *sk, struct memory *memory)
 
 static __always_inline bool is_gone(struct sock *sk, struct memory *memory)
 {
+
 	return !(memory->fin_sent_ns ? is_on_its_way(sk, memory) : is_there(sk, memory));
 }
 
@@ -50,9 +51,7 @@ static __always_inline void follow(struct memory *memory, __u8 reported, bool in
 {
 	struct wire_origin *origin = record_of(memory);
 	struct net *net = (struct net *)memory->net;
-	struct inet_timewait_sock *small;
-	struct small_head head;
-	bool gave_up = false;
+	struct found found;
 
 	forget_holder(origin);
 	if (!is_target_process(origin))
@@ -63,16 +62,16 @@ static __always_inline void follow(struct memory *memory, __u8 reported, bool in
 	origin->reported = reported;
 	origin->no_byte_counts = 1;
 	origin->time_ns = bpf_ktime_get_boot_ns();
-	small = small_socket_of(&head, memory, net, memory->hash, &gave_up);
-	if (!small) {
-		if (settings.want_time_wait && !gave_up)
+	found = find_small_socket(origin, net, memory->hash);
+	if (!found.substate) {
+		if (settings.want_time_wait && !found.gave_up)
 			count_loss(ended_unseen);
 		return;
 	}
 	/* In TIME_WAIT it does not tell how it came there. */
-	if (substate_of(&head, small) == TCP_FIN_WAIT2)
+	if (found.substate == TCP_FIN_WAIT2)
 		origin->entered_from = TCP_FIN_WAIT2;
-	hand_over(&head, small, net, origin, in_table);
+	hand_over(found.small, net, origin, in_table);
 }
 
 /* Its socket is gone, and nobody saw it go. */

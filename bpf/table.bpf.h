@@ -36,13 +36,24 @@ static __always_inline bool mark(__u32 place, __u32 key, __u32 as)
 	return found && compare_and_swap(found, key, as) == key;
 }
 
-/* All that was written there is there before it is somebody else's. */
-static __always_inline void give_back(__u32 place)
+/* By whom the place is: all that was written there is there before it is somebody else's. */
+static __always_inline void release(__u32 place, __u32 as)
 {
 	__u32 *key = key_of(place);
 
-	if (key)
-		(void)swap(key, 0);
+	if (!key)
+		return;
+#ifdef __TARGET_ARCH_x86
+	barrier(); /* the processor keeps stores in order, and an atomic would wait for all before it */
+	*(volatile __u32 *)key = as;
+#else
+	(void)swap(key, as);
+#endif
+}
+
+static __always_inline void give_back(__u32 place)
+{
+	release(place, 0);
 }
 
 #ifndef WITHOUT_TABLE
@@ -63,33 +74,59 @@ __weak __noinline __u32 claim_in_set(__u32 key, __u32 table)
 #define claim_in_set(key, table) NOWHERE
 #endif
 
-static __always_inline bool is_empty(struct keys *set)
+/* Is there a place with the key in the set? Without a branch, as a call is dearer than all these. */
+static __always_inline bool has_key(const struct keys *set, __u32 key)
 {
-	__u64 any = 0;
+	__u64 differences = 0;
 
-	for (int pair = 0; pair < WIRE_WAYS / 2; pair++)
-		any |= ((__u64 *)set->of)[pair];
-	return !any;
+	for (int way = 0; way < WIRE_WAYS; way++) /* below 0 where there is no difference */
+		differences |= (__u64)((set->of[way] & ~UNFINISHED) ^ key) - 1;
+	return differences >> 63;
 }
 
 /* A free place of the key's set, marked as unfinished; NOWHERE if there is none, or one with the same key. */
 static __always_inline __u32 claim_place(__u32 key, enum table table)
 {
-	__u32 set = set_of(key, table);
+	__u32 set = set_of(key, table), way = first_way_of(key);
 	struct keys *found = bpf_map_lookup_elem(&keys, &set);
 
-	if (found && is_empty(found) && !compare_and_swap(&found->of[0], 0, key | UNFINISHED))
-		return set * WIRE_WAYS;
+	if (found && !found->of[way] && !has_key(found, key) &&
+	    !compare_and_swap(&found->of[way], 0, key | UNFINISHED))
+		return set * WIRE_WAYS + way;
 	return claim_in_set(key, table);
 }
 
-/* What is there is all written: now it can be found. */
+/* What is there is all written: now it can be found, before anything else is looked at. */
 static __always_inline void publish(__u32 place, __u32 key)
 {
 	__u32 *found = key_of(place);
 
 	if (found)
 		(void)swap(found, key);
+}
+
+#define MAX_PROCESSORS 1024
+
+/* The place of a small socket that each processor takes next. */
+static struct {
+	__u32 number;
+} __attribute__((aligned(64))) next_places[MAX_PROCESSORS];
+
+/*
+ * A free place for what nobody looks for by its address. Each processor goes through them in order, so that it finds their
+ * keys in its own cache.
+ */
+static __always_inline __u32 claim_next_place(__u32 key)
+{
+	__u32 processor = bpf_get_smp_processor_id() % MAX_PROCESSORS, next = next_places[processor].number++,
+	      way = next % WIRE_WAYS, set = next / WIRE_WAYS + processor * 61;
+	struct keys *found;
+
+	set = (set & ((1 << settings.table_bits) - 1)) | OF_SMALL_SOCKETS << settings.table_bits;
+	found = bpf_map_lookup_elem(&keys, &set);
+	if (found && !found->of[way] && !compare_and_swap(&found->of[way], 0, key | UNFINISHED))
+		return set * WIRE_WAYS + way;
+	return claim_in_set(key, OF_SMALL_SOCKETS);
 }
 
 static __always_inline void clear(struct memory *memory, struct sock *sk)
@@ -109,7 +146,7 @@ static __always_inline struct memory *settle_in(struct sock *sk)
 	clear(memory, sk);
 	memory->kept = IN_TABLE;
 	memory->place = place;
-	publish(place, half);
+	release(place, half);
 	return memory;
 }
 

@@ -11,48 +11,64 @@
 #include "table.bpf.h"
 
 /*
- * A small socket, copied in one go: a call for each field would be most of the cost of a TIME_WAIT. What is read of it ends
- * before the timer.
+ * A small socket is read where it is, if the kernel has casts; otherwise it is copied in one go, as a call for each field
+ * would be most of the cost of a TIME_WAIT. What is read of it ends before the timer.
  */
 struct small_head {
 	__u64 words[18];
 };
 
-#define HEAD(head, type, field) (*(type *)((char *)(head) + bpf_core_field_offset(struct sock_common, field)))
-
-/* As a rule it stands right behind the head. */
-static __always_inline __u8 substate_of(struct small_head *head, struct inet_timewait_sock *small)
-{
-	__u32 offset = bpf_core_field_offset(struct inet_timewait_sock, tw_substate);
-
-	return offset < sizeof(*head) ? ((__u8 *)head)[offset] : BPF_CORE_READ(small, tw_substate);
-}
-
 /* Is this the small socket of that connection, but for the network namespace? */
-static __always_inline bool is_small_socket_of(struct small_head *head, const struct wire_origin *origin)
+static __always_inline bool is_small_socket_of(const struct sock_common *small, const struct wire_origin *origin)
 {
 	const __u32 *local = (const __u32 *)origin->local_address, *peer = (const __u32 *)origin->peer_address;
 
-	if (HEAD(head, __u8, skc_state) != TCP_TIME_WAIT ||
-	    bpf_ntohs(HEAD(head, __be16, skc_dport)) != origin->peer_port ||
-	    HEAD(head, __u16, skc_num) != origin->local_port)
+	if (small->skc_state != TCP_TIME_WAIT || bpf_ntohs(small->skc_dport) != origin->peer_port ||
+	    small->skc_num != origin->local_port)
 		return false;
 	if (origin->family == 4)
-		return HEAD(head, __be32, skc_daddr) == peer[0] &&
-		       HEAD(head, __be32, skc_rcv_saddr) == local[0];
+		return small->skc_daddr == peer[0] && small->skc_rcv_saddr == local[0];
 	for (int i = 0; i < 4; i++)
-		if ((&HEAD(head, __u32, skc_v6_daddr))[i] != peer[i] ||
-		    (&HEAD(head, __u32, skc_v6_rcv_saddr))[i] != local[i])
+		if (small->skc_v6_daddr.in6_u.u6_addr32[i] != peer[i] ||
+		    small->skc_v6_rcv_saddr.in6_u.u6_addr32[i] != local[i])
 			return false;
 	return true;
 }
 
-/* Copies it. False: its memory is another's by now, as a small socket that ends leaves it at once. */
-static __always_inline bool copy_small_socket(struct small_head *head, struct inet_timewait_sock *small,
-					      struct net *net, const struct wire_origin *origin)
+/*
+ * TCP_FIN_WAIT2 or TCP_TIME_WAIT; 0 if its memory is another's by now, as a small socket that ends leaves it at once.
+ */
+static __always_inline __u8 substate_of(struct inet_timewait_sock *small, struct net *net,
+					const struct wire_origin *origin)
 {
-	return !bpf_probe_read_kernel(head, sizeof(*head), small) && is_small_socket_of(head, origin) &&
-	       HEAD(head, struct net *, skc_net.net) == net;
+	const struct inet_timewait_sock *seen;
+	struct small_head head;
+	__u8 substate;
+
+	if (HAS_CASTS) {
+		seen = cast(small, struct inet_timewait_sock);
+	} else {
+		if (bpf_probe_read_kernel(&head, sizeof(head), small))
+			return 0;
+		seen = (const void *)&head;
+	}
+	/* As a rule it stands right behind the head. First of all, so that it is this connection's. */
+	if (HAS_CASTS || bpf_core_field_offset(seen->tw_substate) < sizeof(head))
+		substate = seen->tw_substate;
+	else
+		substate = BPF_CORE_READ(small, tw_substate);
+	return is_small_socket_of(&seen->__tw_common, origin) && seen->__tw_common.skc_net.net == net ? substate : 0;
+}
+
+/* A number in the kernel's memory. A pointer that is read as one stays a pointer, to the verifier. */
+static __always_inline __u64 word_at(const void *address)
+{
+	__u64 word = 0;
+
+	if (HAS_CASTS)
+		return cast(address, struct timespec64)->tv_sec;
+	bpf_probe_read_kernel(&word, sizeof(word), address);
+	return word;
 }
 
 /* Chains are short, and a new small socket stands at the head of its chain. A longer walk is counted as a loss. */
@@ -71,57 +87,65 @@ struct link_head {
  */
 __weak __noinline __u64 walk_chain(__u64 chain, __u32 slot, __u32 hash, __u32 ports)
 {
-	struct sock_common *small;
+	__u64 node = word_at((void *)chain);
 	struct link_head head;
-	__u64 node = 0;
 
-	bpf_probe_read_kernel(&node, sizeof(node), (void *)chain);
 	for (int i = 0; i < MAX_CHAIN; i++) {
+		struct sock_common *sk;
+
 		/* A chain ends with its own number. */
 		if (node == ((__u64)slot << 1 | 1))
 			return 0;
 		if (!node || node & 1)
 			break;
-		small = (void *)(node - bpf_core_field_offset(small->skc_nulls_node));
-		if (bpf_probe_read_kernel(&head, sizeof(head), small))
+		node -= bpf_core_field_offset(struct sock_common, skc_nulls_node);
+		if (bpf_probe_read_kernel(&head, sizeof(head), (void *)node))
 			break;
-		if (HEAD(&head, unsigned int, skc_hash) == hash &&
-		    HEAD(&head, __u8, skc_state) == TCP_TIME_WAIT &&
-		    HEAD(&head, __u16, skc_num) == ports >> 16 &&
-		    bpf_ntohs(HEAD(&head, __be16, skc_dport)) == (ports & 0xffff))
-			return (__u64)small;
-		node = HEAD(&head, __u64, skc_nulls_node.next);
+		sk = (void *)&head;
+		if (sk->skc_hash == hash && sk->skc_state == TCP_TIME_WAIT && sk->skc_num == ports >> 16 &&
+		    bpf_ntohs(sk->skc_dport) == (ports & 0xffff))
+			return node;
+		node = (__u64)sk->skc_nulls_node.next;
 	}
 	return GAVE_UP;
 }
 
-/* Finds and copies the small socket that has taken over from a full one with this hash; NULL: there is none. */
-static __always_inline struct inet_timewait_sock *
-small_socket_of(struct small_head *head, struct memory *memory, struct net *net, __u32 hash, bool *gave_up)
+/* A small socket and what it is in; NULL: there is none. */
+struct found {
+	struct inet_timewait_sock *small;
+	__u8 substate;
+	bool gave_up;
+};
+
+/* Finds the small socket that has taken over from a full one with this hash. */
+static __always_inline struct found find_small_socket(const struct wire_origin *origin, struct net *net, __u32 hash)
 {
-	const struct wire_origin *origin = &memory->record;
 	struct inet_hashinfo *table = tcp_hashinfo_of(net);
 	__u32 slot = hash & READ(table, ehash_mask),
 	      ports = (__u32)origin->local_port << 16 | origin->peer_port;
-	volatile __u64 *chains = &memory->chains;
-	__u64 chain, node = 0, small;
+	__u64 chain = word_at(&table->ehash) + slot * sizeof(void *), small = word_at((void *)chain);
+	struct found found = {};
 
-	*chains = (__u64)READ(table, ehash);
-	chain = *chains + slot * sizeof(void *);
 	/* As a rule it is the first one. */
-	bpf_probe_read_kernel(&node, sizeof(node), (void *)chain);
-	small = node - bpf_core_field_offset(struct sock_common, skc_nulls_node);
-	if (!(node & 1) && copy_small_socket(head, (void *)small, net, origin))
-		return (void *)small;
+	if (!(small & 1)) {
+		found.small = (void *)(small - bpf_core_field_offset(struct sock_common, skc_nulls_node));
+		found.substate = substate_of(found.small, net, origin);
+		if (found.substate)
+			return found;
+	}
 	small = walk_chain(chain, slot, hash, ports);
 	if (small == GAVE_UP) /* a socket on the way has gone into another chain meanwhile */
 		small = walk_chain(chain, slot, hash, ports);
-	if (!small || (small != GAVE_UP && copy_small_socket(head, (void *)small, net, origin)))
-		return (void *)small;
-	/* Or another connection with this hash and these ports stands before it. */
-	count_loss(chain_too_long);
-	*gave_up = true;
-	return NULL;
+	found.small = (void *)small;
+	if (!small)
+		return found;
+	found.substate = small == GAVE_UP ? 0 : substate_of(found.small, net, origin);
+	if (!found.substate) {
+		/* Or another connection with this hash and these ports stands before it. */
+		count_loss(chain_too_long);
+		found.gave_up = true;
+	}
+	return found;
 }
 
 static __always_inline void tell_time_wait(struct wire_origin *origin)
@@ -153,10 +177,12 @@ static __always_inline void take_and_tell(__u32 place, __u32 key, struct wire_or
 }
 
 /* False: the table has no room. */
-static __always_inline bool hand_over_near(struct small_head *head, struct inet_timewait_sock *small,
-					   struct net *net, const struct wire_origin *origin)
+static __always_inline bool hand_over_near(struct inet_timewait_sock *small, struct net *net,
+					   const struct wire_origin *origin)
 {
-	__u32 half = half_of(small), place = claim_place(half, OF_SMALL_SOCKETS);
+	bool is_looked_for = settings.small_sockets_hooked;
+	__u32 half = half_of(small), place = is_looked_for ? claim_place(half, OF_SMALL_SOCKETS) :
+							     claim_next_place(half);
 	struct small_socket *entry;
 
 	if (place == NOWHERE) {
@@ -175,21 +201,28 @@ static __always_inline bool hand_over_near(struct small_head *head, struct inet_
 	__builtin_memcpy(&entry->origin, origin, sizeof(entry->origin));
 	entry->address = (__u64)small;
 	entry->is_written = 0;
+	if (!is_looked_for) {
+		release(place, half);
+		return true;
+	}
 	publish(place, half);
 	/* The peer's FIN may have come on another processor before the entry was there for the hook to find, and a reset. */
-	if (!copy_small_socket(head, small, net, origin)) {
+	switch (substate_of(small, net, origin)) {
+	case 0:
 		if (mark(place, half, half | UNFINISHED)) {
 			count_loss(ended_unseen);
 			give_back(place);
 		}
-	} else if (substate_of(head, small) == TCP_TIME_WAIT) {
+		break;
+	case TCP_TIME_WAIT:
 		take_and_tell(place, half, &entry->origin);
+		break;
 	}
 	return true;
 }
 
-static __always_inline void hand_over_far(struct small_head *head, struct inet_timewait_sock *small,
-					  struct net *net, struct wire_origin *origin)
+static __always_inline void hand_over_far(struct inet_timewait_sock *small, struct net *net,
+					  struct wire_origin *origin)
 {
 	__u64 key = (__u64)small;
 
@@ -200,27 +233,30 @@ static __always_inline void hand_over_far(struct small_head *head, struct inet_t
 		count_loss(handed_over_full);
 		return;
 	}
-	if (!copy_small_socket(head, small, net, origin)) {
+	switch (substate_of(small, net, origin)) {
+	case 0:
 		if (!bpf_map_delete_elem(&handed_over, &key))
 			count_loss(ended_unseen);
-	} else if (substate_of(head, small) == TCP_TIME_WAIT) {
+		break;
+	case TCP_TIME_WAIT:
 		if (!bpf_map_delete_elem(&handed_over, &key))
 			tell_time_wait(origin);
+		break;
 	}
 }
 
 /*
  * The small socket is in FIN_WAIT2: it is looked at again when the peer's FIN comes. Where it is not to go into the table
- * the caller must be free of fetching atomics. Copies the small socket once more.
+ * the caller must be free of fetching atomics.
  */
-static __always_inline void hand_over(struct small_head *head, struct inet_timewait_sock *small,
-				      struct net *net, struct wire_origin *origin, bool into_table)
+static __always_inline void hand_over(struct inet_timewait_sock *small, struct net *net,
+				      struct wire_origin *origin, bool into_table)
 {
 	origin->kind = WIRE_FIN_WAIT2;
 	if (!origin->since_ns)
 		origin->since_ns = origin->time_ns;
-	if (!into_table || !hand_over_near(head, small, net, origin))
-		hand_over_far(head, small, net, origin);
+	if (!into_table || !hand_over_near(small, net, origin))
+		hand_over_far(small, net, origin);
 }
 
 #endif

@@ -19,8 +19,7 @@ struct HookPlan {
   var accept: Hook?
   /// When a small socket enters TIME_WAIT; nil: the frontend looks.
   var smallSocket: Hook?
-  /// Sockets that begin under the trace are remembered in a table.
-  var usesTable: Bool
+  var generation: Generation
   /// The others in sk_storage, rather than in a hash.
   var usesSocketStorage: Bool
   /// bpf_loop() is there.
@@ -32,7 +31,31 @@ struct HookPlan {
   var needsUnderstudies: Bool
   var refusals: [Start.Refusal] = []
 
-  var state: Hook { needsUnderstudies ? Self.stateSince7 : usesTable ? Self.stateInTable : Self.stateInHash }
+  /// The programs on states and small sockets, which come once for each: what their names end with.
+  enum Generation: String, CaseIterable {
+    case present = ""
+    /// Without casts.
+    case before6_2 = "_before_6_2"
+    /// Without a table as well.
+    case before5_12 = "_before_5_12"
+
+    func state(onlyCounts: Bool) -> Hook {
+      Hook(program: (onlyCounts ? "count_state" : "handle_state") + rawValue, name: HookPlan.stateName)
+    }
+    var smallSocketExit: Hook {
+      Hook(program: "handle_small_socket" + rawValue, name: HookPlan.smallSocketExitName)
+    }
+    /// Linux 6.11 on, and so never the last.
+    var packetEnd: Hook { Hook(program: "handle_packet_end" + rawValue, name: HookPlan.packetEndName) }
+  }
+
+  /// Sockets that begin under the trace are remembered in a table.
+  var usesTable: Bool { generation != .before5_12 }
+
+  /// TIME_WAITs are only counted, so that nothing is remembered of a connection before it begins to end.
+  var onlyCounts: Bool
+
+  var state: Hook { needsUnderstudies ? Self.stateSince7 : generation.state(onlyCounts: onlyCounts) }
 
   var hooks: [Hook] { [state] + [accept, smallSocket].compactMap(\.self) }
 
@@ -43,20 +66,15 @@ struct HookPlan {
     ["iter/task_file", "iter/tcp", "iter/bpf_map_elem"] + (usesSocketStorage ? ["iter/bpf_sk_storage_map"] : [])
   }
 
-  private static let stateInTable = Hook(program: "handle_state", name: "tp_btf/inet_sock_set_state")
-  private static let stateSince7 = Hook(program: "handle_state_since_7_0", name: stateInTable.name)
-  private static let stateInHash = Hook(program: "handle_state_before_5_12", name: stateInTable.name)
+  private static let stateName = "tp_btf/inet_sock_set_state"
+  private static let stateSince7 = Hook(program: "handle_state_since_7_0", name: stateName)
   private static let understudies = ["handle_missed_state", "handle_twice_missed_state"]
   /// Follows a command and all that it starts.
   static let fork = "handle_fork"
   static let firstRead = Hook(program: "handle_read", name: "tp_btf/tcp_rcv_space_adjust")
   static let acceptReturn = Hook(program: "handle_accept_return", name: "kretprobe/inet_csk_accept")
-  static let packetEnd = Hook(program: "handle_packet_end", name: "tp_btf/kfree_skb")
   static let smallSocketExitName = "fexit/tcp_timewait_state_process"
-  private static let smallSocketExitInTable = Hook(
-    program: "handle_small_socket", name: smallSocketExitName)
-  private static let smallSocketExitInHash = Hook(
-    program: "handle_small_socket_before_5_12", name: smallSocketExitName)
+  static let packetEndName = "tp_btf/kfree_skb"
 
   /// v6.10 changed the arguments; the wrong program could load and read nonsense.
   static func acceptExit(_ types: borrowing KernelTypes) -> Hook {
@@ -69,11 +87,10 @@ struct HookPlan {
   static let optionalPrograms =
     [
       "handle_accept", "handle_accept_before_6_10", "handle_accept_return", "handle_read",
-      smallSocketExitInTable.program, smallSocketExitInHash.program, "handle_packet_end", stateInTable.program,
-      stateInHash.program, stateSince7.program, "find_holders", "find_holders_before_5_17", sweepOfTable,
-      sweepOfStorage, settlingOfTable, fork, "note_owners", "note_owners_before_5_17", "count_sockets",
-      "report_groups",
-    ] + understudies
+      stateSince7.program, "find_holders", "find_holders_before_5_17", sweepOfTable, sweepOfStorage,
+      settlingOfTable, fork, "note_owners", "note_owners_before_5_17", "count_sockets", "report_groups",
+    ] + understudies + Generation.allCases.flatMap { [$0.state(onlyCounts: false).program, $0.state(onlyCounts: true).program, $0.smallSocketExit.program] }
+    + Generation.allCases.dropLast().map(\.packetEnd.program)
 
   static let sweepOfTable = "sweep_table"
   static let settlingOfTable = "settle_small_sockets"
@@ -86,8 +103,8 @@ struct HookPlan {
   ///
   /// - Throws: where a rung is asked for that this kernel does not have.
   ///
-  /// - Parameter onlyCounts: a TIME_WAIT may be found by looking, rather than by a hook that runs for every packet that
-  ///   ends.
+  /// - Parameter onlyCounts: who accepted is not asked, and a TIME_WAIT may be found by looking, rather than by a hook that
+  ///   runs for every packet that ends.
   static func ladder(
     _ types: borrowing KernelTypes, _ choice: HookChoice, onlyCounts: Bool = false
   ) throws(TracingError) -> [HookPlan] {
@@ -105,27 +122,30 @@ struct HookPlan {
     let mapsGrow = types.hasStruct("bpf_mem_alloc")
     // v5.12, 5ffa25502b5a, the atomics that a table takes, leave no trace among the types; this helper came in v5.13.
     let hasTable = types.hasHelper("BPF_FUNC_for_each_map_elem")
+    // v6.2, a35b9af4ec2c; what interprets BPF calls no function of the kernel's.
+    let hasCasts = types.hasFunction("bpf_rdonly_cast") && Host.compilesBPF
+    let generation = hasCasts ? Generation.present : hasTable ? .before6_2 : .before5_12
     // v7.0 lets a process be put aside in the middle of a program; before, only a softirq comes between.
     let needsUnderstudies = Host.kernelVersion.map { $0 >= (7, 0) } ?? true
     func plan(_ accept: Hook?, _ smallSocket: Hook?) -> HookPlan {
       // A kprobe gets the socket as a number, which sk_storage does not take.
       HookPlan(
-        accept: accept, smallSocket: smallSocket, usesTable: hasTable,
+        accept: onlyCounts ? nil : accept, smallSocket: smallSocket, generation: generation,
         usesSocketStorage: hasStorage && accept != acceptReturn,
-        loops: types.hasHelper("BPF_FUNC_loop"), mapsGrow: mapsGrow, needsUnderstudies: needsUnderstudies)
+        loops: types.hasHelper("BPF_FUNC_loop"), mapsGrow: mapsGrow, needsUnderstudies: needsUnderstudies,
+        onlyCounts: onlyCounts)
     }
-    let smallSocketExit = hasTable ? smallSocketExitInTable : smallSocketExitInHash
-    let packetEnd = hooks.packetEndNamesSocket && !onlyCounts ? packetEnd : nil
+    let packetEnd = hooks.packetEndNamesSocket && !onlyCounts ? generation.packetEnd : nil
     switch choice {
     case .auto:
       let best = plan(
         hooks.acceptExit == nil ? acceptExit(types) : hooks.kprobes == nil ? acceptReturn : firstRead,
-        hooks.smallSocketExit == nil ? smallSocketExit : packetEnd)
+        hooks.smallSocketExit == nil ? generation.smallSocketExit : packetEnd)
       return [
         hooks.explain(best, choice), plan(firstRead, packetEnd), plan(firstRead, nil), plan(nil, nil),
       ]
     case .fentry:
-      return [plan(acceptExit(types), hooks.smallSocketExit == nil ? smallSocketExit : packetEnd)].map {
+      return [plan(acceptExit(types), hooks.smallSocketExit == nil ? generation.smallSocketExit : packetEnd)].map {
         hooks.explain($0, choice)
       }
     case .kprobe: return [hooks.explain(plan(acceptReturn, nil), choice)]
@@ -164,7 +184,7 @@ struct HookSupport {
     if plan.smallSocket?.name != exit { refuse(exit, smallSocketExit) }
     if plan.smallSocket == nil {
       refuse(
-        HookPlan.packetEnd.name, packetEndNamesSocket ? nil : "it names the socket since Linux 6.11")
+        HookPlan.packetEndName, packetEndNamesSocket ? nil : "it names the socket since Linux 6.11")
     }
     return explained
   }

@@ -35,7 +35,7 @@ def traced(tracer, work):
 
 
 # The programs on inet_sock_set_state, as they begin: the kernel keeps 15 letters of a name.
-SEES_STATES = ("empty", "handle_state", "handle_set_stat", "inet_sock_set_s")
+SEES_STATES = ("empty", "handle_state", "count_state", "handle_set_stat", "inet_sock_set_s")
 
 
 def nanoseconds(tracer, before, after):

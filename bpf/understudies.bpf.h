@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+/* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The hook on states since v7.0. There the process itself may be put aside in the middle of a program, as late as in
  * bpf_preempt_enable(), and everybody else on its processor is skipped until it goes on: so two understudies stand behind the
@@ -6,10 +6,10 @@
  * call, where nobody overwrites it before it goes on; for the process on the processor and for the softirq within it, which
  * the socket's lock tells apart.
  */
-#define HAS_UNDERSTUDIES true
-#include "states.bpf.h"
+#ifndef TCPLINGER_UNDERSTUDIES_BPF_H
+#define TCPLINGER_UNDERSTUDIES_BPF_H
 
-#define MAX_PROCESSORS 1024
+#include "states.bpf.h"
 
 /* A call of a program. */
 struct call {
@@ -106,4 +106,4 @@ int BPF_PROG(handle_twice_missed_state, struct sock *sk, int from, int to)
 	return 0;
 }
 
-char LICENSE[] SEC("license") = "GPL";
+#endif
