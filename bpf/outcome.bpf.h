@@ -12,7 +12,8 @@
  * Is it in TIME_WAIT, and still the small socket of this connection? One that was reset leaves its entry until the next
  * look, and its memory to the next one.
  */
-static __always_inline bool is_meant(struct inet_timewait_sock *small, struct net *net, const struct wire_origin *origin)
+static __always_inline bool is_meant(struct inet_timewait_sock *small, struct net *net,
+				     const struct wire_origin *origin)
 {
 	return number_of(net) == origin->netns && substate_of(small, net, origin) == TCP_TIME_WAIT;
 }

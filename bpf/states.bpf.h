@@ -206,13 +206,36 @@ static __always_inline void on_close_wait_left(struct sock *sk, struct memory *m
 	send(end);
 }
 
+/* Where the search was given up the sweep tries once more. False: it cannot. */
+static __always_inline bool leave_to_sweep(struct sock *sk, const struct wire_origin *origin, struct net *net)
+{
+	struct memory *memory;
+
+	if (!HAS_TABLE || settings.has_understudies)
+		return false;
+	memory = settle_in(sk);
+	if (!memory)
+		return false;
+	__builtin_memcpy(&memory->record, origin, sizeof(*origin));
+	memory->has_people = 1;
+	memory->has_record = 1;
+	memory->opener_source = origin->opener_source;
+	memory->opened_ns = origin->opened_ns;
+	memory->role = origin->role;
+	memory->net = (__u64)net;
+	memory->hash = sk->__sk_common.skc_hash;
+	memory->fin_sent_ns = origin->since_ns ?: origin->time_ns;
+	return mark(memory->place, half_of(sk), half_of(sk) | ENDED_UNSEEN);
+}
+
 /*
  * The full socket is gone. The small socket that took over, if any, says whether this is TIME_WAIT or
  * still FIN_WAIT2, in which case it is looked at again when the peer's FIN comes.
  */
 static __always_inline void on_closed_actively(struct sock *sk, int from)
 {
-	struct memory *memory = settings.has_understudies && sk->sk_protocol == IPPROTO_TCP ? remember(sk) : recall(sk);
+	struct memory *memory =
+		settings.has_understudies && sk->sk_protocol == IPPROTO_TCP ? remember(sk) : recall(sk);
 	struct tcp_sock *tcp = as_tcp(sk);
 	struct wire_origin origin, *entry;
 	struct found found;
@@ -244,7 +267,9 @@ static __always_inline void on_closed_actively(struct sock *sk, int from)
 	origin.time_ns = sk->sk_lock.owned && !settings.counts_only ? bpf_ktime_get_boot_ns() : packet_ns(tcp);
 	origin.entered_from = from;
 	net = plain(tcp)->__sk_common.skc_net.net;
-	found = find_small_socket(&origin, net, sk->__sk_common.skc_hash);
+	found = find_small_socket(&origin, net, sk->__sk_common.skc_hash, 2);
+	if (found.gave_up && !leave_to_sweep(sk, &origin, net))
+		count_loss(chain_too_long);
 	if (!found.substate)
 		return;
 	copy_byte_counts(&origin, tcp, found.substate == TCP_TIME_WAIT);

@@ -8,6 +8,7 @@
 #include "table.bpf.h"
 #include "timewait.bpf.h"
 
+#define MOST_WALKS 64		  /* of 16 steps: by now it may stand deep in its chain */
 #define SURELY_BORN_NS 1000000000 /* handle_state fills in a memory in far less */
 
 /*
@@ -39,7 +40,6 @@ static __always_inline bool is_there(struct sock *sk, struct memory *memory)
 
 static __always_inline bool is_gone(struct sock *sk, struct memory *memory)
 {
-
 	return !(memory->fin_sent_ns ? is_on_its_way(sk, memory) : is_there(sk, memory));
 }
 
@@ -62,9 +62,11 @@ static __always_inline void follow(struct memory *memory, __u8 reported, bool in
 	origin->reported = reported;
 	origin->no_byte_counts = 1;
 	origin->time_ns = bpf_ktime_get_boot_ns();
-	found = find_small_socket(origin, net, memory->hash);
+	found = find_small_socket(origin, net, memory->hash, MOST_WALKS);
 	if (!found.substate) {
-		if (settings.want_time_wait && !found.gave_up)
+		if (found.gave_up)
+			count_loss(chain_too_long);
+		else if (settings.want_time_wait)
 			count_loss(ended_unseen);
 		return;
 	}

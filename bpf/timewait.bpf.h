@@ -19,7 +19,8 @@ struct small_head {
 };
 
 /* Is this the small socket of that connection, but for the network namespace? */
-static __always_inline bool is_small_socket_of(const struct sock_common *small, const struct wire_origin *origin)
+static __always_inline bool is_small_socket_of(const struct sock_common *small,
+					       const struct wire_origin *origin)
 {
 	const __u32 *local = (const __u32 *)origin->local_address, *peer = (const __u32 *)origin->peer_address;
 
@@ -57,7 +58,8 @@ static __always_inline __u8 substate_of(struct inet_timewait_sock *small, struct
 		substate = seen->tw_substate;
 	else
 		substate = BPF_CORE_READ(small, tw_substate);
-	return is_small_socket_of(&seen->__tw_common, origin) && seen->__tw_common.skc_net.net == net ? substate : 0;
+	return is_small_socket_of(&seen->__tw_common, origin) && seen->__tw_common.skc_net.net == net ? substate
+												      : 0;
 }
 
 /* A number in the kernel's memory. A pointer that is read as one stays a pointer, to the verifier. */
@@ -71,80 +73,86 @@ static __always_inline __u64 word_at(const void *address)
 	return word;
 }
 
-/* Chains are short, and a new small socket stands at the head of its chain. A longer walk is counted as a loss. */
-#define MAX_CHAIN 16
-#define GAVE_UP 1
-
 /* What a walk reads of a socket: it ends with the link to the next one. */
 struct link_head {
 	__u64 words[14];
 };
 
+/* Chains are short, and a new small socket stands at the head of its chain. */
+#define STEPS 16
+
+/* Where a walk ends that has not found it: the lowest bits of a node, which is aligned. */
+#define MISLED 1  /* in another chain: a socket on the way has gone there meanwhile */
+#define GOES_ON 2 /* the chain does, from this node on */
+
 /*
- * The small socket with this hash and these ports in the chain that begins there, 0 if there is none, or GAVE_UP. A
+ * The small socket with this hash and these ports in the chain from this node on, 0 if there is none, or where it ended. A
  * global function: the verifier goes through its loop once, not once for each way that leads here, which would take
  * longer than the rest of the start.
  */
-__weak __noinline __u64 walk_chain(__u64 chain, __u32 slot, __u32 hash, __u32 ports)
+__weak __noinline __u64 walk_chain(__u64 node, __u32 slot, __u32 hash, __u32 ports)
 {
-	__u64 node = word_at((void *)chain);
 	struct link_head head;
 
-	for (int i = 0; i < MAX_CHAIN; i++) {
+	for (int i = 0;; i++) {
 		struct sock_common *sk;
+		__u64 address;
 
 		/* A chain ends with its own number. */
 		if (node == ((__u64)slot << 1 | 1))
 			return 0;
 		if (!node || node & 1)
-			break;
-		node -= bpf_core_field_offset(struct sock_common, skc_nulls_node);
-		if (bpf_probe_read_kernel(&head, sizeof(head), (void *)node))
-			break;
+			return MISLED;
+		if (i == STEPS)
+			return node | GOES_ON;
+		address = node - bpf_core_field_offset(struct sock_common, skc_nulls_node);
+		if (bpf_probe_read_kernel(&head, sizeof(head), (void *)address))
+			return MISLED;
 		sk = (void *)&head;
 		if (sk->skc_hash == hash && sk->skc_state == TCP_TIME_WAIT && sk->skc_num == ports >> 16 &&
 		    bpf_ntohs(sk->skc_dport) == (ports & 0xffff))
-			return node;
+			return address;
 		node = (__u64)sk->skc_nulls_node.next;
 	}
-	return GAVE_UP;
 }
 
-/* A small socket and what it is in; NULL: there is none. */
 struct found {
 	struct inet_timewait_sock *small;
-	__u8 substate;
-	bool gave_up;
+	__u8 substate; /* 0: there is none */
+	bool gave_up;  /* or it was not found */
 };
 
-/* Finds the small socket that has taken over from a full one with this hash. */
-static __always_inline struct found find_small_socket(const struct wire_origin *origin, struct net *net, __u32 hash)
+/* Finds the small socket that has taken over from a full one with this hash, in no more than so many walks. */
+static __always_inline struct found find_small_socket(const struct wire_origin *origin, struct net *net,
+						      __u32 hash, int walks)
 {
 	struct inet_hashinfo *table = tcp_hashinfo_of(net);
 	__u32 slot = hash & READ(table, ehash_mask),
 	      ports = (__u32)origin->local_port << 16 | origin->peer_port;
-	__u64 chain = word_at(&table->ehash) + slot * sizeof(void *), small = word_at((void *)chain);
+	__u64 chain = word_at(&table->ehash) + slot * sizeof(void *), node = word_at((void *)chain),
+	      small = MISLED;
 	struct found found = {};
 
 	/* As a rule it is the first one. */
-	if (!(small & 1)) {
-		found.small = (void *)(small - bpf_core_field_offset(struct sock_common, skc_nulls_node));
+	if (!(node & 1)) {
+		found.small = (void *)(node - bpf_core_field_offset(struct sock_common, skc_nulls_node));
 		found.substate = substate_of(found.small, net, origin);
 		if (found.substate)
 			return found;
 	}
-	small = walk_chain(chain, slot, hash, ports);
-	if (small == GAVE_UP) /* a socket on the way has gone into another chain meanwhile */
-		small = walk_chain(chain, slot, hash, ports);
-	found.small = (void *)small;
+	for (int walk = 0; walk < walks; walk++) {
+		small = walk_chain(node, slot, hash, ports);
+		if (!(small & (MISLED | GOES_ON)))
+			break;
+		node = small == MISLED ? word_at((void *)chain) : small & ~GOES_ON;
+	}
 	if (!small)
 		return found;
-	found.substate = small == GAVE_UP ? 0 : substate_of(found.small, net, origin);
-	if (!found.substate) {
-		/* Or another connection with this hash and these ports stands before it. */
-		count_loss(chain_too_long);
-		found.gave_up = true;
-	}
+	found.small = (void *)small;
+	if (!(small & (MISLED | GOES_ON)))
+		found.substate = substate_of(found.small, net, origin);
+	/* Or another connection with this hash and these ports stands before it. */
+	found.gave_up = !found.substate;
 	return found;
 }
 
@@ -181,8 +189,8 @@ static __always_inline bool hand_over_near(struct inet_timewait_sock *small, str
 					   const struct wire_origin *origin)
 {
 	bool is_looked_for = settings.small_sockets_hooked;
-	__u32 half = half_of(small), place = is_looked_for ? claim_place(half, OF_SMALL_SOCKETS) :
-							     claim_next_place(half);
+	__u32 half = half_of(small),
+	      place = is_looked_for ? claim_place(half, OF_SMALL_SOCKETS) : claim_next_place(half);
 	struct small_socket *entry;
 
 	if (place == NOWHERE) {

@@ -205,7 +205,7 @@ struct wire_settings {
 	__u8 census_role;
 	__u8 census_peer;
 	__u8 census_ports;
-	__u8 counts_only; /* TIME_WAITs are counted by process and peer, and none is sent */
+	__u8 counts_only;      /* TIME_WAITs are counted by process and peer, and none is sent */
 	__u8 has_understudies; /* other programs on the hook play in a change of state that is missed */
 	__u8 padding[6];
 };

@@ -89,7 +89,10 @@ struct HookPlan {
       "handle_accept", "handle_accept_before_6_10", "handle_accept_return", "handle_read",
       stateSince7.program, "find_holders", "find_holders_before_5_17", sweepOfTable, sweepOfStorage,
       settlingOfTable, fork, "note_owners", "note_owners_before_5_17", "count_sockets", "report_groups",
-    ] + understudies + Generation.allCases.flatMap { [$0.state(onlyCounts: false).program, $0.state(onlyCounts: true).program, $0.smallSocketExit.program] }
+    ] + understudies
+    + Generation.allCases.flatMap {
+      [$0.state(onlyCounts: false).program, $0.state(onlyCounts: true).program, $0.smallSocketExit.program]
+    }
     + Generation.allCases.dropLast().map(\.packetEnd.program)
 
   static let sweepOfTable = "sweep_table"
@@ -145,9 +148,10 @@ struct HookPlan {
         hooks.explain(best, choice), plan(firstRead, packetEnd), plan(firstRead, nil), plan(nil, nil),
       ]
     case .fentry:
-      return [plan(acceptExit(types), hooks.smallSocketExit == nil ? generation.smallSocketExit : packetEnd)].map {
-        hooks.explain($0, choice)
-      }
+      return [plan(acceptExit(types), hooks.smallSocketExit == nil ? generation.smallSocketExit : packetEnd)]
+        .map {
+          hooks.explain($0, choice)
+        }
     case .kprobe: return [hooks.explain(plan(acceptReturn, nil), choice)]
     case .tracepoint: return [hooks.explain(plan(firstRead, packetEnd), choice)]
     }

@@ -17,6 +17,7 @@ final class Session {
   private var nextWalk: UInt64 = 0
   private var nextSettling: UInt64 = 0
   private var batch: [Event] = []
+  private var missedRuns: UInt64 = 0
 
   /// Owns links, which are no values that an array can hold.
   private final class Links {
@@ -202,6 +203,14 @@ final class Session {
     let origin = try? KernelOrigin(record)
     if origin == nil { note(1, .malformed) }
     return origin
+  }
+
+  /// A CLOSE_WAIT whose beginning a program was passed over for is as one that is older than the tracer.
+  func seedMissed() throws {
+    let missed = (try? object.missedRuns(of: plan.state.program)) ?? 0
+    guard missed != missedRuns else { return }
+    missedRuns = missed
+    try object.iterate("seed_from_files", recordSize: KernelOrigin.size) { _ in }
   }
 
   /// Sockets older than the tracer: first those that somebody has open, then those that nobody has.

@@ -66,6 +66,7 @@ public final class TopWatch {
     guard now >= nextWalk else { return }
     let cpuTime = Host.threadCPUNanoseconds
     closeWaits.removeAll()
+    try session.seedMissed()
     try session.forEachOrigin(ofAnyAge: true) { closeWaits.append($0) }
     nextWalk = now + min(20 * (Host.threadCPUNanoseconds - cpuTime), Session.longestPause)
   }

@@ -39,9 +39,24 @@ extension KernelTests {
     /// that the kernel protects from tracing, no program runs.
     @Test("Of bursts nothing is lost while others want the processors as well")
     func crowded() throws {
-      let (bursts, connections) = (4, Machine.isEmulated ? 300 : 10_000)
       let home = try Player("home")
       try home.enterNewNetworkNamespace()
+      try tellsAll(madeIn: home, bursts: 4, of: Machine.isEmulated ? 300 : 10_000)
+    }
+
+    /// A small socket is looked up in its chain, where others come and go meanwhile.
+    @Test(
+      "Nor where the kernel has 64 chains for all the connections of a namespace",
+      .enabled(if: Machine.has("/proc/sys/net/ipv4/tcp_child_ehash_entries"), "since Linux 6.1"))
+    func longChains() throws {
+      let home = try Player("home")
+      try home.enterNewNetworkNamespace()
+      try home.setSysctl("net/ipv4/tcp_child_ehash_entries", 64)
+      try home.enterNewNetworkNamespace()
+      try tellsAll(madeIn: home, bursts: 4, of: Machine.isEmulated ? 300 : 3_000)
+    }
+
+    private func tellsAll(madeIn home: Player, bursts: Int, of connections: Int) throws {
       try home.setSysctl("net/ipv4/tcp_max_tw_buckets", bursts * connections * 2)
       // At this load a reset ends some TIME_WAITs as they begin, before they can be looked at: docs/known-issues.md.
       try home.setSysctl("net/ipv4/tcp_rfc1337", 1)
