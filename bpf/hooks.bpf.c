@@ -20,7 +20,7 @@ int BPF_PROG(handle_state, struct sock *sk, int from, int to)
 	return 0;
 }
 
-/* Where TIME_WAITs are only counted a connection that begins is nothing to remember. */
+/* Where nothing is remembered of a connection before it begins to end. */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(count_state, struct sock *sk, int from, int to)
 {

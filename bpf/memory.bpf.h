@@ -47,10 +47,11 @@ _Static_assert(sizeof(struct memory) == 256, "memory: four cache lines");
 /*
  * Where sockets that are born under the tracer are remembered, and small sockets that they are handed over to: two tables
  * of one kind. An address tells a set of places, and a place has a key: the lower half of the address whose it is, of
- * which the last bits are free for marks. Two sockets that have a half in common are not both in the table. Written at
- * connect(), at the end of a passive handshake and at the first FIN; given back by handle_state as the connection is over,
- * or by the sweep if nobody saw that. Kernel v5.12 on, as a place is claimed by an atomic that gives back what was there.
- * The frontend sets the size; what finds no room is remembered farther away.
+ * which the last bits are free for marks. Two sockets that have a half in common are not both in the table. (Small sockets
+ * that no hook looks for may be, and stand in any set.) Written at connect(), at the end of a passive handshake and at the
+ * first FIN; given back by handle_state as the connection is over, or by the sweep if nobody saw that. Kernel v5.12 on, as a
+ * place is claimed by an atomic that gives back what was there. The frontend sets the size; what finds no room is
+ * remembered farther away.
  */
 struct keys {
 	__u32 of[WIRE_WAYS]; /* 0: free */

@@ -128,7 +128,7 @@ static __always_inline void copy_byte_counts(struct wire_origin *origin, struct 
 {
 	__u64 received;
 
-	if (settings.counts_only)
+	if (settings.ends_alone)
 		return;
 	received = READ(tcp, bytes_received);
 	origin->bytes_sent = READ(tcp, bytes_sent) - READ(tcp, bytes_retrans);
@@ -153,9 +153,9 @@ static __always_inline void explain_close_wait(struct wire_origin *origin, struc
 }
 
 /*
- * Which end it is, where nobody saw it begin. The kernel counts the SYN of an active open into bytes_acked, and no
- * SYN for a passive one; once it is acknowledged the FIN is in it as well. Unless the socket is locked, sequence numbers move under this
- * reader: what does not come out as one of the two is unknown.
+ * Which end it is, where nobody saw it begin. The kernel counts the SYN of an active open into bytes_acked, and no SYN for a
+ * passive one; once it is acknowledged the FIN is in it as well. Unless the socket is locked, sequence numbers move under
+ * this reader: what does not come out as one of the two is unknown.
  */
 static __always_inline __u8 role_of(struct tcp_sock *tcp)
 {

@@ -12,8 +12,8 @@
  * Is it in TIME_WAIT, and still the small socket of this connection? One that was reset leaves its entry until the next
  * look, and its memory to the next one.
  */
-static __always_inline bool is_meant(struct inet_timewait_sock *small, struct net *net,
-				     const struct wire_origin *origin)
+static __always_inline bool has_entered_time_wait(struct inet_timewait_sock *small, struct net *net,
+						  const struct wire_origin *origin)
 {
 	return number_of(net) == origin->netns && substate_of(small, net, origin) == TCP_TIME_WAIT;
 }
@@ -26,7 +26,7 @@ static __always_inline bool tell_near(struct inet_timewait_sock *small, struct n
 
 	if (place == NOWHERE || !entry || entry->address != (__u64)small)
 		return false;
-	if (is_meant(small, net, &entry->origin))
+	if (has_entered_time_wait(small, net, &entry->origin))
 		take_and_tell(place, half, &entry->origin);
 	return true;
 }
@@ -37,7 +37,7 @@ static __always_inline void tell_far(struct inet_timewait_sock *small, struct ne
 	__u64 key = (__u64)small;
 
 	found = bpf_map_lookup_elem(&handed_over, &key);
-	if (!found || !is_meant(small, net, found))
+	if (!found || !has_entered_time_wait(small, net, found))
 		return;
 	__builtin_memcpy(&origin, found, sizeof(origin));
 	if (!bpf_map_delete_elem(&handed_over, &key))

@@ -42,13 +42,11 @@ static __always_inline enum fate fate_of(struct inet_timewait_sock *small, const
 	return WAITS_TOO_LONG;
 }
 
-static __always_inline bool write(struct seq_file *seq, const struct wire_origin *found)
+/* Changes the time of the record, which is a copy. */
+static __always_inline bool write(struct seq_file *seq, struct wire_origin *origin)
 {
-	struct wire_origin origin;
-
-	__builtin_memcpy(&origin, found, sizeof(origin));
-	origin.time_ns = bpf_ktime_get_boot_ns();
-	return !bpf_seq_write(seq, &origin, sizeof(origin));
+	origin->time_ns = bpf_ktime_get_boot_ns();
+	return !bpf_seq_write(seq, origin, sizeof(*origin));
 }
 
 /* What is over is told, or counted, and given back. Global, as each place is another way. */
@@ -107,11 +105,15 @@ int settle_small_sockets(struct bpf_iter__bpf_map_elem *context)
 	for (__u32 way = 0; way < WIRE_WAYS; way++) {
 		__u32 key = found->of[way];
 		struct small_socket *entry;
+		struct wire_origin origin;
 
 		if (!key || key & UNFINISHED || settle_place(first + way, key) != WAITS_TOO_LONG)
 			continue;
 		entry = small_socket_at(first + way);
-		if (!entry || !write(context->meta->seq, &entry->origin))
+		if (!entry)
+			return 0;
+		__builtin_memcpy(&origin, &entry->origin, sizeof(origin));
+		if (!write(context->meta->seq, &origin))
 			return 0;
 		entry->is_written = 1;
 	}

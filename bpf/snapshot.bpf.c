@@ -25,10 +25,9 @@ static __always_inline void note_holder(struct memory *memory, struct task_struc
 		name_process(&people_of(memory)->closer, task);
 }
 
-/* Where it only matters how many there are, nothing has to be known before a connection ends. */
 static __always_inline bool is_worth_seeding(__u8 state)
 {
-	if (settings.counts_only)
+	if (settings.ends_alone)
 		return state == TCP_CLOSE_WAIT || state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 ||
 		       state == TCP_CLOSING;
 	return state != TCP_LISTEN && state != TCP_CLOSE && state != TCP_LAST_ACK;

@@ -92,18 +92,18 @@ static __always_inline void name_closer(struct wire_origin *record, struct sock 
 	} else if (process_acts(sk, task)) {
 		name_process(&record->closer, task);
 		record->closer_source = WIRE_SOURCE_CLOSE;
-		record->cause = settings.counts_only ? WIRE_CAUSE_UNKNOWN : cause_of(tcp, task);
+		record->cause = settings.ends_alone ? WIRE_CAUSE_UNKNOWN : cause_of(tcp, task);
 	}
 	forget_holder(record);
 }
 
 /*
- * Where TIME_WAITs are only counted nothing is remembered before a connection begins to end: who opened it is not asked
- * where it is known who closes it, and which end it is can be read from the socket.
+ * The memory of a connection that begins to end. Where that is all that is remembered, who opened it is not asked, as it is
+ * known who closes it, and which end it is can be read from the socket. An understudy may be the second to come.
  */
 static __always_inline struct memory *memory_of_ending(struct sock *sk)
 {
-	return settings.counts_only && !settings.has_understudies ? start_anew(sk) : remember(sk);
+	return settings.ends_alone && !settings.has_understudies ? start_anew(sk) : remember(sk);
 }
 
 static __always_inline void on_first_fin(struct sock *sk)
@@ -122,7 +122,7 @@ static __always_inline void on_first_fin(struct sock *sk)
 	describe(record, sk, tcp);
 	memory->net = (__u64)plain(tcp)->__sk_common.skc_net.net;
 	memory->hash = sk->__sk_common.skc_hash;
-	memory->fin_sent_ns = settings.counts_only ? packet_ns(tcp) : bpf_ktime_get_boot_ns();
+	memory->fin_sent_ns = settings.ends_alone ? packet_ns(tcp) : bpf_ktime_get_boot_ns();
 }
 
 /* From now on the process may leave it there. Most do not: no more than the time is noted. */
@@ -210,13 +210,18 @@ static __always_inline void on_close_wait_left(struct sock *sk, struct memory *m
 static __always_inline bool leave_to_sweep(struct sock *sk, const struct wire_origin *origin, struct net *net)
 {
 	struct memory *memory;
+	__u32 place;
 
 	if (!HAS_TABLE || settings.has_understudies)
 		return false;
-	memory = settle_in(sk);
+	place = claim_place(half_of(sk), OF_SOCKETS);
+	memory = memory_at(place);
 	if (!memory)
 		return false;
+	clear(memory, sk);
 	__builtin_memcpy(&memory->record, origin, sizeof(*origin));
+	memory->kept = IN_TABLE;
+	memory->place = place;
 	memory->has_people = 1;
 	memory->has_record = 1;
 	memory->opener_source = origin->opener_source;
@@ -225,7 +230,8 @@ static __always_inline bool leave_to_sweep(struct sock *sk, const struct wire_or
 	memory->net = (__u64)net;
 	memory->hash = sk->__sk_common.skc_hash;
 	memory->fin_sent_ns = origin->since_ns ?: origin->time_ns;
-	return mark(memory->place, half_of(sk), half_of(sk) | ENDED_UNSEEN);
+	release(place, half_of(sk) | ENDED_UNSEEN);
+	return true;
 }
 
 /*
@@ -241,7 +247,7 @@ static __always_inline void on_closed_actively(struct sock *sk, int from)
 	struct found found;
 	struct net *net;
 
-	if (!tcp || (memory ? memory->closed : sk->sk_protocol != IPPROTO_TCP))
+	if (!tcp || (memory ? memory->closed : settings.has_understudies || sk->sk_protocol != IPPROTO_TCP))
 		return;
 	if (memory)
 		recount(&origin, memory);
@@ -264,7 +270,7 @@ static __always_inline void on_closed_actively(struct sock *sk, int from)
 	else if (memory)
 		memory->closed = 1; /* for the last of them to forget */
 	/* close() may come long after the last packet. */
-	origin.time_ns = sk->sk_lock.owned && !settings.counts_only ? bpf_ktime_get_boot_ns() : packet_ns(tcp);
+	origin.time_ns = sk->sk_lock.owned && !settings.ends_alone ? bpf_ktime_get_boot_ns() : packet_ns(tcp);
 	origin.entered_from = from;
 	net = plain(tcp)->__sk_common.skc_net.net;
 	found = find_small_socket(&origin, net, sk->__sk_common.skc_hash, 2);

@@ -80,7 +80,7 @@ static __always_inline void follow(struct memory *memory, __u8 reported, bool in
 static __always_inline void settle(struct sock *sk, struct memory *memory, bool in_table)
 {
 	struct wire_origin *entry = memory->listed ? entry_of(sk) : NULL;
-	__u8 reported = 0;
+	__u8 reported = memory->has_record ? memory->record.reported : 0;
 
 	if (entry && entry->opened_ns == memory->opened_ns) {
 		reported = entry->reported;

@@ -237,6 +237,8 @@ static __always_inline void forget_memory(struct sock *sk, struct memory *memory
 
 	if (HAS_TABLE && memory && memory->kept == IN_TABLE)
 		mark(memory->place, half_of(sk), 0); /* unless the sweep was first */
+	else if (memory)
+		memory->closed = 1; /* the sweep may have found it already */
 	if (hash_in_use)
 		bpf_map_delete_elem(&socket_hash, &key);
 }

@@ -36,31 +36,46 @@ static __always_inline bool is_small_socket_of(const struct sock_common *small,
 	return true;
 }
 
+/* Is this the small socket of that connection? */
+static __always_inline bool is_meant(const struct inet_timewait_sock *small, struct net *net,
+				     const struct wire_origin *origin)
+{
+	return is_small_socket_of(&small->__tw_common, origin) && small->__tw_common.skc_net.net == net;
+}
+
 /*
- * TCP_FIN_WAIT2 or TCP_TIME_WAIT; 0 if its memory is another's by now, as a small socket that ends leaves it at once.
+ * TCP_FIN_WAIT2 or TCP_TIME_WAIT; 0 if its memory is another's by now, as a small socket that ends leaves it at once. The
+ * state is read first, so that it is this connection's.
  */
+#if HAS_CASTS
 static __always_inline __u8 substate_of(struct inet_timewait_sock *small, struct net *net,
 					const struct wire_origin *origin)
+{
+	const struct inet_timewait_sock *seen = cast(small, struct inet_timewait_sock);
+	__u8 substate = seen->tw_substate;
+
+	return is_meant(seen, net, origin) ? substate : 0;
+}
+#else
+/* A function of its own, as the copy does not fit on one stack with a record. */
+static __noinline __u8 substate_of(struct inet_timewait_sock *small, struct net *net,
+				   const struct wire_origin *origin)
 {
 	const struct inet_timewait_sock *seen;
 	struct small_head head;
 	__u8 substate;
 
-	if (HAS_CASTS) {
-		seen = cast(small, struct inet_timewait_sock);
-	} else {
-		if (bpf_probe_read_kernel(&head, sizeof(head), small))
-			return 0;
-		seen = (const void *)&head;
-	}
-	/* As a rule it stands right behind the head. First of all, so that it is this connection's. */
-	if (HAS_CASTS || bpf_core_field_offset(seen->tw_substate) < sizeof(head))
+	if (bpf_probe_read_kernel(&head, sizeof(head), small))
+		return 0;
+	seen = (const void *)&head;
+	/* As a rule it stands right behind the head. */
+	if (bpf_core_field_offset(seen->tw_substate) < sizeof(head))
 		substate = seen->tw_substate;
 	else
 		substate = BPF_CORE_READ(small, tw_substate);
-	return is_small_socket_of(&seen->__tw_common, origin) && seen->__tw_common.skc_net.net == net ? substate
-												      : 0;
+	return is_meant(seen, net, origin) ? substate : 0;
 }
+#endif
 
 /* A number in the kernel's memory. A pointer that is read as one stays a pointer, to the verifier. */
 static __always_inline __u64 word_at(const void *address)

@@ -206,8 +206,9 @@ struct wire_settings {
 	__u8 census_peer;
 	__u8 census_ports;
 	__u8 counts_only;      /* TIME_WAITs are counted by process and peer, and none is sent */
+	__u8 ends_alone;       /* nothing is remembered of a connection before it begins to end */
 	__u8 has_understudies; /* other programs on the hook play in a change of state that is missed */
-	__u8 padding[6];
+	__u8 padding[5];
 };
 
 _Static_assert(sizeof(struct wire_process) == 32, "wire_process");

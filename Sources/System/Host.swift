@@ -22,9 +22,6 @@ public enum Host {
 
   public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
-  /// Does the kernel compile BPF, rather than interpret it? Where that is not said, it does.
-  public static var compilesBPF: Bool { (try? File.text("/proc/sys/net/core/bpf_jit_enable"))?.first != "0" }
-
   /// Can functions of the kernel be probed at all?
   public static var hasKprobes: Bool { exists("/sys/bus/event_source/devices/kprobe/type") }
 

@@ -39,8 +39,8 @@ struct HookPlan {
     /// Without a table as well.
     case before5_12 = "_before_5_12"
 
-    func state(onlyCounts: Bool) -> Hook {
-      Hook(program: (onlyCounts ? "count_state" : "handle_state") + rawValue, name: HookPlan.stateName)
+    func state(endsAlone: Bool) -> Hook {
+      Hook(program: (endsAlone ? "count_state" : "handle_state") + rawValue, name: HookPlan.stateName)
     }
     var smallSocketExit: Hook {
       Hook(program: "handle_small_socket" + rawValue, name: HookPlan.smallSocketExitName)
@@ -52,10 +52,10 @@ struct HookPlan {
   /// Sockets that begin under the trace are remembered in a table.
   var usesTable: Bool { generation != .before5_12 }
 
-  /// TIME_WAITs are only counted, so that nothing is remembered of a connection before it begins to end.
-  var onlyCounts: Bool
+  /// Nothing is remembered of a connection before it begins to end.
+  var endsAlone: Bool
 
-  var state: Hook { needsUnderstudies ? Self.stateSince7 : generation.state(onlyCounts: onlyCounts) }
+  var state: Hook { needsUnderstudies ? Self.stateSince7 : generation.state(endsAlone: endsAlone) }
 
   var hooks: [Hook] { [state] + [accept, smallSocket].compactMap(\.self) }
 
@@ -91,7 +91,7 @@ struct HookPlan {
       settlingOfTable, fork, "note_owners", "note_owners_before_5_17", "count_sockets", "report_groups",
     ] + understudies
     + Generation.allCases.flatMap {
-      [$0.state(onlyCounts: false).program, $0.state(onlyCounts: true).program, $0.smallSocketExit.program]
+      [$0.state(endsAlone: false).program, $0.state(endsAlone: true).program, $0.smallSocketExit.program]
     }
     + Generation.allCases.dropLast().map(\.packetEnd.program)
 
@@ -106,10 +106,11 @@ struct HookPlan {
   ///
   /// - Throws: where a rung is asked for that this kernel does not have.
   ///
-  /// - Parameter onlyCounts: who accepted is not asked, and a TIME_WAIT may be found by looking, rather than by a hook that
-  ///   runs for every packet that ends.
+  /// - Parameters:
+  ///   - onlyCounts: a TIME_WAIT may be found by looking, rather than by a hook that runs for every packet that ends.
+  ///   - endsAlone: who accepted is not asked.
   static func ladder(
-    _ types: borrowing KernelTypes, _ choice: HookChoice, onlyCounts: Bool = false
+    _ types: borrowing KernelTypes, _ choice: HookChoice, onlyCounts: Bool = false, endsAlone: Bool = false
   ) throws(TracingError) -> [HookPlan] {
     let hooks = HookSupport(types)
     if let reason = choice == .fentry ? hooks.acceptExit : choice == .kprobe ? hooks.kprobes : nil {
@@ -125,18 +126,19 @@ struct HookPlan {
     let mapsGrow = types.hasStruct("bpf_mem_alloc")
     // v5.12, 5ffa25502b5a, the atomics that a table takes, leave no trace among the types; this helper came in v5.13.
     let hasTable = types.hasHelper("BPF_FUNC_for_each_map_elem")
-    // v6.2, a35b9af4ec2c; what interprets BPF calls no function of the kernel's.
-    let hasCasts = types.hasFunction("bpf_rdonly_cast") && Host.compilesBPF
+    // v6.2, a35b9af4ec2c.
+    let hasCasts = types.hasFunction("bpf_rdonly_cast")
     let generation = hasCasts ? Generation.present : hasTable ? .before6_2 : .before5_12
     // v7.0 lets a process be put aside in the middle of a program; before, only a softirq comes between.
     let needsUnderstudies = Host.kernelVersion.map { $0 >= (7, 0) } ?? true
-    func plan(_ accept: Hook?, _ smallSocket: Hook?) -> HookPlan {
+    func plan(_ acceptOrRead: Hook?, _ smallSocket: Hook?) -> HookPlan {
+      let accept = endsAlone ? nil : acceptOrRead
       // A kprobe gets the socket as a number, which sk_storage does not take.
-      HookPlan(
-        accept: onlyCounts ? nil : accept, smallSocket: smallSocket, generation: generation,
+      return HookPlan(
+        accept: accept, smallSocket: smallSocket, generation: generation,
         usesSocketStorage: hasStorage && accept != acceptReturn,
         loops: types.hasHelper("BPF_FUNC_loop"), mapsGrow: mapsGrow, needsUnderstudies: needsUnderstudies,
-        onlyCounts: onlyCounts)
+        endsAlone: endsAlone)
     }
     let packetEnd = hooks.packetEndNamesSocket && !onlyCounts ? generation.packetEnd : nil
     switch choice {
@@ -144,9 +146,12 @@ struct HookPlan {
       let best = plan(
         hooks.acceptExit == nil ? acceptExit(types) : hooks.kprobes == nil ? acceptReturn : firstRead,
         hooks.smallSocketExit == nil ? generation.smallSocketExit : packetEnd)
-      return [
-        hooks.explain(best, choice), plan(firstRead, packetEnd), plan(firstRead, nil), plan(nil, nil),
-      ]
+      var humblest = plan(nil, nil)
+      let rungs = [hooks.explain(best, choice), plan(firstRead, packetEnd), plan(firstRead, nil), humblest]
+      guard hasCasts else { return rungs }
+      // A kernel that interprets BPF has casts, and calls no function of its own.
+      humblest.generation = .before6_2
+      return rungs + [humblest]
     case .fentry:
       return [plan(acceptExit(types), hooks.smallSocketExit == nil ? generation.smallSocketExit : packetEnd)]
         .map {

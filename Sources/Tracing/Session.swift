@@ -17,7 +17,6 @@ final class Session {
   private var nextWalk: UInt64 = 0
   private var nextSettling: UInt64 = 0
   private var batch: [Event] = []
-  private var missedRuns: UInt64 = 0
 
   /// Owns links, which are no values that an array can hold.
   private final class Links {
@@ -33,7 +32,8 @@ final class Session {
   static func start(_ settings: TraceSettings, attaches: Bool = true) throws -> Session {
     try requireKernel()
     LibraryLog.capture()
-    let ladder = try HookPlan.ladder(try kernelTypes(), settings.hooks, onlyCounts: settings.countsOnly)
+    let ladder = try HookPlan.ladder(
+      try kernelTypes(), settings.hooks, onlyCounts: settings.countsOnly, endsAlone: settings.endsAlone)
     var failed: [Start.Refusal] = []
     for (index, var plan) in ladder.enumerated() {
       if index > 0 { plan.refusals = ladder[0].refusals + failed }
@@ -205,17 +205,14 @@ final class Session {
     return origin
   }
 
-  /// A CLOSE_WAIT whose beginning a program was passed over for is as one that is older than the tracer.
-  func seedMissed() throws {
-    let missed = (try? object.missedRuns(of: plan.state.program)) ?? 0
-    guard missed != missedRuns else { return }
-    missedRuns = missed
+  /// Sockets that somebody has open and that no program has seen are as those that are older than the tracer.
+  func seedFromFiles() throws {
     try object.iterate("seed_from_files", recordSize: KernelOrigin.size) { _ in }
   }
 
   /// Sockets older than the tracer: first those that somebody has open, then those that nobody has.
   func seed() throws {
-    try object.iterate("seed_from_files", recordSize: KernelOrigin.size) { _ in }
+    try seedFromFiles()
     // The programs count pids as the initial namespace does, so it is they who know this process's own.
     if settings.followsChildren { try object.insert(object.tracer, intoSet: "target_pids") }
     for namespace in NetworkNamespace.all() where settings.netns == nil || settings.netns == namespace.inode {

@@ -8,6 +8,7 @@ public final class TopWatch {
   private var history: TimeWaitHistory
   private var closeWaits: [Origin] = []
   private var nextWalk: UInt64 = 0
+  private var nextSeeding: UInt64
   private let leakNanoseconds: UInt64
   private let ports: [UInt32: Int]
 
@@ -17,10 +18,12 @@ public final class TopWatch {
   public init(_ settings: TraceSettings) throws {
     var settings = settings
     settings.countsOnly = true
+    settings.endsAlone = true
     leakNanoseconds = settings.minAgeNanoseconds
     session = try Session.start(settings)
     history = TimeWaitHistory(since: Host.bootNanoseconds)
     try session.seed()
+    nextSeeding = Host.bootNanoseconds + Self.seedingNanoseconds
     // Namespaces are entered here for the last time: of a later one the ports are not known.
     var ports: [UInt32: Int] = [:]
     for namespace in NetworkNamespace.all() {
@@ -29,6 +32,9 @@ public final class TopWatch {
     self.ports = ports
     try Capabilities.keep(.bpf)
   }
+
+  /// A CLOSE_WAIT that no program saw begin is found after so long.
+  private static let seedingNanoseconds: UInt64 = 10_000_000_000
 
   /// How often `settle` has to be called.
   public var roundNanoseconds: UInt64 { TraceSettings.roundNanoseconds }
@@ -66,7 +72,10 @@ public final class TopWatch {
     guard now >= nextWalk else { return }
     let cpuTime = Host.threadCPUNanoseconds
     closeWaits.removeAll()
-    try session.seedMissed()
+    if now >= nextSeeding {
+      try session.seedFromFiles()
+      nextSeeding = now + Self.seedingNanoseconds
+    }
     try session.forEachOrigin(ofAnyAge: true) { closeWaits.append($0) }
     nextWalk = now + min(20 * (Host.threadCPUNanoseconds - cpuTime), Session.longestPause)
   }

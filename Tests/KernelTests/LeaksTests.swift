@@ -51,7 +51,7 @@ extension KernelTests {
       #expect(one.leaks(of: child.pid).map(\.shared) == [0])
     }
 
-    @Test("--each names every holder of every connection")
+    @Test("--each names every holder of every connection, and what came over it")
     func each() throws {
       let parent = try Player("parent")
       let talk = try Conversation(Player("client"), parent)
@@ -62,6 +62,8 @@ extension KernelTests {
       let events = try tracedEvents(in: run.output.lines).filter(Question(of: talk.server).isAnswered)
       #expect(events.count == 1)
       #expect(Set(events.first?.holders?.map(\.pid) ?? []) == [parent.pid, child.pid])
+      #expect(events.first?.bytesSent == Conversation.responseBytes)
+      #expect(events.first?.bytesReceived == Conversation.requestBytes)
     }
 
     @Test("What is closed is no leak, and neither is what has not lasted")
