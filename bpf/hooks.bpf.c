@@ -20,15 +20,6 @@ int BPF_PROG(handle_state, struct sock *sk, int from, int to)
 	return 0;
 }
 
-/* Where nothing is remembered of a connection before it begins to end. */
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(count_state, struct sock *sk, int from, int to)
-{
-	if (to != TCP_SYN_SENT && to != TCP_ESTABLISHED)
-		on_state(sk, from, to);
-	return 0;
-}
-
 /* 3 arguments until 6.1, 4 in 6.12, 5 in 7.2: only the first, the small socket, is read. */
 SEC("fexit/tcp_timewait_state_process")
 int BPF_PROG(handle_small_socket, struct inet_timewait_sock *small)
@@ -52,6 +43,15 @@ int BPF_PROG(handle_packet_end, struct sk_buff *skb, void *location, int reason,
 #endif
 
 #if HAS_CASTS
+/* Where nothing is remembered of a connection before it begins to end. */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(count_state, struct sock *sk, int from, int to)
+{
+	if (to != TCP_SYN_SENT && to != TCP_ESTABLISHED)
+		on_state(sk, from, to);
+	return 0;
+}
+
 #include "understudies.bpf.h"
 #endif
 

@@ -3,6 +3,5 @@
 #define WITHOUT_TABLE
 #define WITHOUT_CASTS
 #define handle_state handle_state_before_5_12
-#define count_state count_state_before_5_12
 #define handle_small_socket handle_small_socket_before_5_12
 #include "hooks.bpf.c"

@@ -2,7 +2,6 @@
 /* The hooks for kernels without casts, or that interpret BPF. */
 #define WITHOUT_CASTS
 #define handle_state handle_state_before_6_2
-#define count_state count_state_before_6_2
 #define handle_small_socket handle_small_socket_before_6_2
 #define handle_packet_end handle_packet_end_before_6_2
 #include "hooks.bpf.c"

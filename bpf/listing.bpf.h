@@ -24,7 +24,7 @@ static __always_inline void list(struct sock *sk, struct memory *memory, __u8 ki
 
 	recount(&origin, memory);
 	describe(&origin, sk, as_tcp(sk));
-	if (!origin.role)
+	if (settings.ends_alone)
 		origin.role = role_of(as_tcp(sk));
 	origin.time_ns = bpf_ktime_get_boot_ns();
 	origin.kind = kind;

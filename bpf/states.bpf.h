@@ -99,11 +99,11 @@ static __always_inline void name_closer(struct wire_origin *record, struct sock 
 
 /*
  * The memory of a connection that begins to end. Where that is all that is remembered, who opened it is not asked, as it is
- * known who closes it, and which end it is can be read from the socket. An understudy may be the second to come.
+ * known who closes it, and which end it is can be read from the socket.
  */
 static __always_inline struct memory *memory_of_ending(struct sock *sk)
 {
-	return settings.ends_alone && !settings.has_understudies ? start_anew(sk) : remember(sk);
+	return settings.ends_alone ? start_anew(sk) : remember(sk);
 }
 
 static __always_inline void on_first_fin(struct sock *sk)
@@ -214,7 +214,7 @@ static __always_inline bool leave_to_sweep(struct sock *sk, const struct wire_or
 
 	if (!HAS_TABLE || settings.has_understudies)
 		return false;
-	place = claim_place(half_of(sk), OF_SOCKETS);
+	place = claim_in_set(half_of(sk), OF_SOCKETS);
 	memory = memory_at(place);
 	if (!memory)
 		return false;
@@ -255,7 +255,7 @@ static __always_inline void on_closed_actively(struct sock *sk, int from)
 		__builtin_memset(&origin, 0, sizeof(origin));
 	if (!memory || !memory->fin_sent_ns)
 		describe(&origin, sk, tcp);
-	if (!origin.role)
+	if (settings.ends_alone)
 		origin.role = role_of(tcp);
 	if (memory && memory->listed) {
 		entry = entry_of(sk);

@@ -65,23 +65,25 @@ __weak __noinline __u32 claim_in_set(__u32 key, __u32 table)
 	for (__u32 way = 0; found && way < WIRE_WAYS; way++)
 		if ((found->of[way] & ~UNFINISHED) == key)
 			return NOWHERE;
-	for (__u32 way = 0; found && way < WIRE_WAYS; way++)
+	for (__u32 next = 0; found && next < WIRE_WAYS; next++) {
+		__u32 way = (first_way_of(key) + next) % WIRE_WAYS;
+
 		if (!found->of[way] && !compare_and_swap(&found->of[way], 0, key | UNFINISHED))
 			return set * WIRE_WAYS + way;
+	}
 	return NOWHERE;
 }
 #else
 #define claim_in_set(key, table) NOWHERE
 #endif
 
-/* Is there a place with the key in the set? Without a branch, as a call is dearer than all these. */
-static __always_inline bool has_key(const struct keys *set, __u32 key)
+static __always_inline bool is_empty(const struct keys *set)
 {
-	__u64 differences = 0;
+	__u64 any = 0;
 
-	for (int way = 0; way < WIRE_WAYS; way++) /* below 0 where there is no difference */
-		differences |= (__u64)((set->of[way] & ~UNFINISHED) ^ key) - 1;
-	return differences >> 63;
+	for (int pair = 0; pair < WIRE_WAYS / 2; pair++)
+		any |= ((const __u64 *)set->of)[pair];
+	return !any;
 }
 
 /* A free place of the key's set, marked as unfinished; NOWHERE if there is none, or one with the same key. */
@@ -90,8 +92,7 @@ static __always_inline __u32 claim_place(__u32 key, enum table table)
 	__u32 set = set_of(key, table), way = first_way_of(key);
 	struct keys *found = bpf_map_lookup_elem(&keys, &set);
 
-	if (found && !found->of[way] && !has_key(found, key) &&
-	    !compare_and_swap(&found->of[way], 0, key | UNFINISHED))
+	if (found && is_empty(found) && !compare_and_swap(&found->of[way], 0, key | UNFINISHED))
 		return set * WIRE_WAYS + way;
 	return claim_in_set(key, table);
 }
@@ -135,10 +136,9 @@ static __always_inline void clear(struct memory *memory, struct sock *sk)
 	memory->socket = (__u64)sk;
 }
 
-/* A clear memory for the socket in the table, or NULL. */
-static __always_inline struct memory *settle_in(struct sock *sk)
+/* A clear memory for the socket at a place that was claimed for it, or NULL. */
+static __always_inline struct memory *settle_at(__u32 place, struct sock *sk)
 {
-	__u32 half = half_of(sk), place = claim_place(half, OF_SOCKETS);
 	struct memory *memory = memory_at(place);
 
 	if (!memory)
@@ -146,8 +146,13 @@ static __always_inline struct memory *settle_in(struct sock *sk)
 	clear(memory, sk);
 	memory->kept = IN_TABLE;
 	memory->place = place;
-	release(place, half);
+	release(place, half_of(sk));
 	return memory;
+}
+
+static __always_inline struct memory *settle_in(struct sock *sk)
+{
+	return settle_at(claim_place(half_of(sk), OF_SOCKETS), sk);
 }
 
 /* What is remembered at this address is of an older connection, which nobody saw end. */
@@ -169,7 +174,7 @@ static __always_inline struct memory *start_anew(struct sock *sk)
 		memory = settle_in(sk);
 		if (!memory) {
 			set_aside(sk);
-			memory = settle_in(sk);
+			memory = settle_at(claim_in_set(half_of(sk), OF_SOCKETS), sk);
 		}
 	}
 	if (memory)

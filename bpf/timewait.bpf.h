@@ -95,6 +95,7 @@ struct link_head {
 
 /* Chains are short, and a new small socket stands at the head of its chain. */
 #define STEPS 16
+#define MOST_WALKS 64 /* by the time the sweep comes it may stand deep in it */
 
 /* Where a walk ends that has not found it: the lowest bits of a node, which is aligned. */
 #define MISLED 1  /* in another chain: a socket on the way has gone there meanwhile */
@@ -131,6 +132,25 @@ __weak __noinline __u64 walk_chain(__u64 node, __u32 slot, __u32 hash, __u32 por
 	}
 }
 
+/*
+ * The same from the head of the chain, in no more than so many walks; what is no address says where the last one ended. Of
+ * a global function there is one for all objects, those without casts as well: so it has none.
+ */
+__weak __noinline __u64 search_chain(__u64 chain, __u32 slot, __u32 hash, __u32 ports, __u32 walks)
+{
+	__u64 node = 0, end = MISLED;
+
+	for (__u32 walk = 0; walk < MOST_WALKS && walk < walks; walk++) {
+		if (end == MISLED)
+			bpf_probe_read_kernel(&node, sizeof(node), (void *)chain);
+		end = walk_chain(node, slot, hash, ports);
+		if (!(end & (MISLED | GOES_ON)))
+			break;
+		node = end & ~GOES_ON;
+	}
+	return end;
+}
+
 struct found {
 	struct inet_timewait_sock *small;
 	__u8 substate; /* 0: there is none */
@@ -144,23 +164,17 @@ static __always_inline struct found find_small_socket(const struct wire_origin *
 	struct inet_hashinfo *table = tcp_hashinfo_of(net);
 	__u32 slot = hash & READ(table, ehash_mask),
 	      ports = (__u32)origin->local_port << 16 | origin->peer_port;
-	__u64 chain = word_at(&table->ehash) + slot * sizeof(void *), node = word_at((void *)chain),
-	      small = MISLED;
+	__u64 chain = word_at(&table->ehash) + slot * sizeof(void *), small = word_at((void *)chain);
 	struct found found = {};
 
 	/* As a rule it is the first one. */
-	if (!(node & 1)) {
-		found.small = (void *)(node - bpf_core_field_offset(struct sock_common, skc_nulls_node));
+	if (!(small & 1)) {
+		found.small = (void *)(small - bpf_core_field_offset(struct sock_common, skc_nulls_node));
 		found.substate = substate_of(found.small, net, origin);
 		if (found.substate)
 			return found;
 	}
-	for (int walk = 0; walk < walks; walk++) {
-		small = walk_chain(node, slot, hash, ports);
-		if (!(small & (MISLED | GOES_ON)))
-			break;
-		node = small == MISLED ? word_at((void *)chain) : small & ~GOES_ON;
-	}
+	small = search_chain(chain, slot, hash, ports, walks);
 	if (!small)
 		return found;
 	found.small = (void *)small;
@@ -244,28 +258,40 @@ static __always_inline bool hand_over_near(struct inet_timewait_sock *small, str
 	return true;
 }
 
-static __always_inline void hand_over_far(struct inet_timewait_sock *small, struct net *net,
-					  struct wire_origin *origin)
+/*
+ * With casts, and so on a kernel where it may be given a pointer, it is a function that is verified once: there it is rare.
+ */
+#if HAS_CASTS
+__weak __noinline
+#else
+static __always_inline
+#endif
+	int
+	hand_over_far(__u64 address, struct wire_origin *origin)
 {
-	__u64 key = (__u64)small;
+	struct inet_timewait_sock *small = (void *)address;
+	struct net *net = BPF_CORE_READ(small, __tw_common.skc_net.net);
 
+	if (!origin)
+		return 0;
 	handed_over_in_use = 1;
-	if (bpf_map_lookup_elem(&handed_over, &key))
+	if (bpf_map_lookup_elem(&handed_over, &address))
 		count_loss(handed_over_gone);
-	if (bpf_map_update_elem(&handed_over, &key, origin, BPF_ANY)) {
+	if (bpf_map_update_elem(&handed_over, &address, origin, BPF_ANY)) {
 		count_loss(handed_over_full);
-		return;
+		return 0;
 	}
-	switch (substate_of(small, net, origin)) {
+	switch (BPF_CORE_READ(net, ns.inum) == origin->netns ? substate_of(small, net, origin) : 0) {
 	case 0:
-		if (!bpf_map_delete_elem(&handed_over, &key))
+		if (!bpf_map_delete_elem(&handed_over, &address))
 			count_loss(ended_unseen);
 		break;
 	case TCP_TIME_WAIT:
-		if (!bpf_map_delete_elem(&handed_over, &key))
+		if (!bpf_map_delete_elem(&handed_over, &address))
 			tell_time_wait(origin);
 		break;
 	}
+	return 0;
 }
 
 /*
@@ -279,7 +305,7 @@ static __always_inline void hand_over(struct inet_timewait_sock *small, struct n
 	if (!origin->since_ns)
 		origin->since_ns = origin->time_ns;
 	if (!into_table || !hand_over_near(small, net, origin))
-		hand_over_far(small, net, origin);
+		hand_over_far((__u64)small, origin);
 }
 
 #endif

@@ -39,9 +39,7 @@ struct HookPlan {
     /// Without a table as well.
     case before5_12 = "_before_5_12"
 
-    func state(endsAlone: Bool) -> Hook {
-      Hook(program: (endsAlone ? "count_state" : "handle_state") + rawValue, name: HookPlan.stateName)
-    }
+    var state: Hook { Hook(program: "handle_state" + rawValue, name: HookPlan.stateName) }
     var smallSocketExit: Hook {
       Hook(program: "handle_small_socket" + rawValue, name: HookPlan.smallSocketExitName)
     }
@@ -55,7 +53,9 @@ struct HookPlan {
   /// Nothing is remembered of a connection before it begins to end.
   var endsAlone: Bool
 
-  var state: Hook { needsUnderstudies ? Self.stateSince7 : generation.state(endsAlone: endsAlone) }
+  var state: Hook {
+    needsUnderstudies ? Self.stateSince7 : endsAlone ? Self.endingState : generation.state
+  }
 
   var hooks: [Hook] { [state] + [accept, smallSocket].compactMap(\.self) }
 
@@ -68,6 +68,7 @@ struct HookPlan {
 
   private static let stateName = "tp_btf/inet_sock_set_state"
   private static let stateSince7 = Hook(program: "handle_state_since_7_0", name: stateName)
+  private static let endingState = Hook(program: "count_state", name: stateName)
   private static let understudies = ["handle_missed_state", "handle_twice_missed_state"]
   /// Follows a command and all that it starts.
   static let fork = "handle_fork"
@@ -87,11 +88,12 @@ struct HookPlan {
   static let optionalPrograms =
     [
       "handle_accept", "handle_accept_before_6_10", "handle_accept_return", "handle_read",
-      stateSince7.program, "find_holders", "find_holders_before_5_17", sweepOfTable, sweepOfStorage,
+      stateSince7.program, endingState.program, "find_holders", "find_holders_before_5_17", sweepOfTable,
+      sweepOfStorage,
       settlingOfTable, fork, "note_owners", "note_owners_before_5_17", "count_sockets", "report_groups",
     ] + understudies
     + Generation.allCases.flatMap {
-      [$0.state(endsAlone: false).program, $0.state(endsAlone: true).program, $0.smallSocketExit.program]
+      [$0.state.program, $0.smallSocketExit.program]
     }
     + Generation.allCases.dropLast().map(\.packetEnd.program)
 
@@ -108,9 +110,11 @@ struct HookPlan {
   ///
   /// - Parameters:
   ///   - onlyCounts: a TIME_WAIT may be found by looking, rather than by a hook that runs for every packet that ends.
-  ///   - endsAlone: who accepted is not asked.
+  ///   - endsAlone: nothing has to be remembered of a connection before it begins to end. So it is where programs have casts
+  ///     and no understudies; there who accepted is not asked.
   static func ladder(
-    _ types: borrowing KernelTypes, _ choice: HookChoice, onlyCounts: Bool = false, endsAlone: Bool = false
+    _ types: borrowing KernelTypes, _ choice: HookChoice, onlyCounts: Bool = false,
+    endsAlone asksNoOpener: Bool = false
   ) throws(TracingError) -> [HookPlan] {
     let hooks = HookSupport(types)
     if let reason = choice == .fentry ? hooks.acceptExit : choice == .kprobe ? hooks.kprobes : nil {
@@ -131,6 +135,7 @@ struct HookPlan {
     let generation = hasCasts ? Generation.present : hasTable ? .before6_2 : .before5_12
     // v7.0 lets a process be put aside in the middle of a program; before, only a softirq comes between.
     let needsUnderstudies = Host.kernelVersion.map { $0 >= (7, 0) } ?? true
+    let endsAlone = asksNoOpener && generation == .present && !needsUnderstudies
     func plan(_ acceptOrRead: Hook?, _ smallSocket: Hook?) -> HookPlan {
       let accept = endsAlone ? nil : acceptOrRead
       // A kprobe gets the socket as a number, which sk_storage does not take.
@@ -146,12 +151,14 @@ struct HookPlan {
       let best = plan(
         hooks.acceptExit == nil ? acceptExit(types) : hooks.kprobes == nil ? acceptReturn : firstRead,
         hooks.smallSocketExit == nil ? generation.smallSocketExit : packetEnd)
-      var humblest = plan(nil, nil)
-      let rungs = [hooks.explain(best, choice), plan(firstRead, packetEnd), plan(firstRead, nil), humblest]
+      let rungs = [
+        hooks.explain(best, choice), plan(firstRead, packetEnd), plan(firstRead, nil), plan(nil, nil),
+      ]
       guard hasCasts else { return rungs }
       // A kernel that interprets BPF has casts, and calls no function of its own.
-      humblest.generation = .before6_2
-      return rungs + [humblest]
+      var withoutCasts = rungs[3]
+      (withoutCasts.generation, withoutCasts.endsAlone) = (.before6_2, false)
+      return rungs + [withoutCasts]
     case .fentry:
       return [plan(acceptExit(types), hooks.smallSocketExit == nil ? generation.smallSocketExit : packetEnd)]
         .map {

@@ -79,6 +79,7 @@ final class Session {
       wire.small_sockets_hooked = plan.smallSocket == nil ? 0 : 1
       wire.table_bits = plan.usesTable ? Self.tableBits : 0
       wire.has_understudies = plan.needsUnderstudies ? 1 : 0
+      wire.ends_alone = plan.endsAlone ? 1 : 0
     }
     object.writePorts(local: settings.localPorts?.bitmap, peer: settings.peerPorts?.bitmap)
     let chosen =

@@ -21,7 +21,7 @@ public struct TraceSettings: Sendable {
   public var reportsExits = false
   /// TIME_WAITs are counted by process and peer in the kernel, and no event is made of them.
   public var countsOnly = false
-  /// Nothing is remembered of a connection before it begins to end: neither who opened it nor its bytes.
+  /// Nothing has to be remembered of a connection before it begins to end: neither who opened it nor its bytes.
   public var endsAlone = false
   /// How long a CLOSE_WAIT or FIN_WAIT2 lasts before it is told.
   public var minAgeNanoseconds: UInt64 = 1_000_000_000
@@ -41,7 +41,6 @@ public struct TraceSettings: Sendable {
     wire.want_fin_wait2 = states.contains(.finWait2) ? 1 : 0
     wire.report_exits = reportsExits ? 1 : 0
     wire.counts_only = countsOnly ? 1 : 0
-    wire.ends_alone = endsAlone ? 1 : 0
     wire.filter_local_ports = localPorts == nil ? 0 : 1
     wire.filter_peer_ports = peerPorts == nil ? 0 : 1
   }
