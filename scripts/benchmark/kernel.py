@@ -41,14 +41,13 @@ def is_attached(pid):
 
 def memory_of_maps(pid):
     """Bytes that the kernel has set aside for the maps that a process has open."""
-    return sum(
-        int(line.split(":")[1])
-        for descriptor in pathlib.Path(f"/proc/{pid}/fdinfo").glob("*")
-        for text in [descriptor.read_text()]
-        if "map_id" in text
-        for line in text.splitlines()
-        if line.startswith("memlock:")
-    )
+    total = 0
+    for descriptor in pathlib.Path(f"/proc/{pid}/fdinfo").glob("*"):
+        with contextlib.suppress(OSError):  # an iterator's, closed meanwhile
+            text = descriptor.read_text()
+            if "map_id" in text:
+                total += sum(int(line.split(":")[1]) for line in text.splitlines() if line.startswith("memlock:"))
+    return total
 
 
 @contextlib.contextmanager
