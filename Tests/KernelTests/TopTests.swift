@@ -27,7 +27,9 @@ extension KernelTests {
       #expect(row.timeWaits == finished)
       #expect(row.role == role.rawValue)
       #expect(row.comm == "workload-\(role.rawValue)")
-      #expect(row.peer == (role == .client ? "127.0.0.1:\(account.port)" : "127.0.0.1"))
+      // Of the clients' addresses none is busier than the others.
+      #expect(
+        role == .client ? row.peer == "127.0.0.1:\(account.port)" : row.peer.hasPrefix("127.0.0."))
       #expect(table.losses == "Nothing was lost.")
       top.send(SIGINT)
       #expect(try top.end() == .status(0))
