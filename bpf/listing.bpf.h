@@ -35,7 +35,7 @@ static __always_inline void list(struct sock *sk, struct memory *memory, __u8 ki
 		memory->listed = 0; /* its place is another's by now */
 		return;
 	}
-	if (bpf_map_update_elem(&waiting, &key, &origin, BPF_ANY)) {
+	if (!put(waiting, &key, &origin)) {
 		count_loss(waiting_full);
 		return;
 	}

@@ -21,9 +21,10 @@ const volatile __u8 target_local_ports[WIRE_PORT_BITMAP] = {};
 const volatile __u8 target_peer_ports[WIRE_PORT_BITMAP] = {};
 struct wire_losses losses = {};
 struct wire_round current_round = { .number = 1 };
+__u32 socket_hash_entries = 0;
+__u32 waiting_entries = 0;
+__u32 handed_over_entries = 0;
 __u32 storage_in_use = 0;
-__u32 hash_in_use = 0;
-__u32 handed_over_in_use = 0;
 __u64 suspended_ns = 0;
 __u32 tracer = 0;
 

@@ -180,15 +180,46 @@ extern const volatile __u8 target_local_ports[WIRE_PORT_BITMAP];
 extern const volatile __u8 target_peer_ports[WIRE_PORT_BITMAP];
 extern struct wire_losses losses;
 extern struct wire_round current_round;
-/* These have, or had, an entry. */
+/*
+ * How many entries there are in the maps that little comes into, and for a moment more than there are: where it is 0 there is
+ * nothing to look up, and nothing to go through.
+ */
+extern __u32 socket_hash_entries;
+extern __u32 waiting_entries;
+extern __u32 handed_over_entries;
+/* It has, or had, an entry: these go with their sockets. */
 extern __u32 storage_in_use;
-extern __u32 hash_in_use;
-extern __u32 handed_over_in_use;
 /* The tracer's own thread group id; set while seeding. */
 extern __u32 tracer;
 
 /* Relaxed and its result unused: v5.10 has no fetching atomics. */
 #define count_loss(field) ((void)__atomic_fetch_add(&losses.field, 1, __ATOMIC_RELAXED))
+
+static __always_inline long add_counted(void *map, __u32 *entries, const void *key, const void *value)
+{
+	long error;
+
+	(void)__atomic_fetch_add(entries, 1, __ATOMIC_RELAXED);
+	error = bpf_map_update_elem(map, key, value, BPF_NOEXIST);
+	if (error)
+		(void)__atomic_fetch_sub(entries, 1, __ATOMIC_RELAXED);
+	return error;
+}
+
+static __always_inline bool take_counted(void *map, __u32 *entries, const void *key)
+{
+	if (bpf_map_delete_elem(map, key))
+		return false;
+	(void)__atomic_fetch_sub(entries, 1, __ATOMIC_RELAXED);
+	return true;
+}
+
+/* Into one of these maps, unless there is one with this key; 0, or the error. */
+#define add(map, key, value) add_counted(&map, &map##_entries, key, value)
+/* The same in place of what is there; false: there is no room. */
+#define put(map, key, value) (!add(map, key, value) || !bpf_map_update_elem(&map, key, value, BPF_EXIST))
+/* Out of it; false: it was not there. */
+#define take(map, key) take_counted(&map, &map##_entries, key)
 
 enum table { OF_SOCKETS, OF_SMALL_SOCKETS };
 
@@ -263,7 +294,7 @@ static __always_inline struct memory *recall_far(struct sock *sk)
 
 	if (settings.sockets_in_storage && storage_in_use && may_have_storage(sk))
 		memory = bpf_sk_storage_get(&socket_storage, (void *)sk, NULL, 0);
-	if ((!memory || memory->closed) && hash_in_use)
+	if ((!memory || memory->closed) && socket_hash_entries)
 		memory = bpf_map_lookup_elem(&socket_hash, &key) ?: (void *)memory;
 	return memory;
 }
@@ -290,9 +321,8 @@ static __always_inline struct memory *remember_far(struct sock *sk)
 			memory->kept = IN_STORAGE;
 	}
 	if (!memory) {
-		bpf_map_update_elem(&socket_hash, &key, (void *)&nothing, BPF_NOEXIST);
+		add(socket_hash, &key, &nothing);
 		memory = bpf_map_lookup_elem(&socket_hash, &key);
-		hash_in_use = 1;
 	}
 	if (memory)
 		memory->socket = key;
@@ -344,7 +374,7 @@ static __always_inline void unlist(struct sock *sk)
 {
 	__u64 key = (__u64)sk;
 
-	bpf_map_delete_elem(&waiting, &key);
+	take(waiting, &key);
 }
 
 static __always_inline void name_process(struct wire_process *process, struct task_struct *task)

@@ -40,7 +40,7 @@ static __always_inline void tell_far(struct inet_timewait_sock *small, struct ne
 	if (!found || !has_entered_time_wait(small, net, found))
 		return;
 	__builtin_memcpy(&origin, found, sizeof(origin));
-	if (!bpf_map_delete_elem(&handed_over, &key))
+	if (take(handed_over, &key))
 		tell_time_wait(&origin);
 }
 
@@ -48,7 +48,7 @@ static __always_inline void on_small_socket(struct inet_timewait_sock *small, st
 {
 	if (HAS_TABLE && tell_near(small, net))
 		return;
-	if (handed_over_in_use)
+	if (handed_over_entries)
 		tell_far(small, net);
 }
 

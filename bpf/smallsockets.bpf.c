@@ -128,7 +128,7 @@ static __always_inline bool drop(__u64 key, const struct wire_origin *origin)
 {
 	struct wire_origin *present = bpf_map_lookup_elem(&handed_over, &key);
 
-	return present && present->time_ns == origin->time_ns && !bpf_map_delete_elem(&handed_over, &key);
+	return present && present->time_ns == origin->time_ns && take(handed_over, &key);
 }
 
 /* The same over those that are not in the table. */

@@ -104,8 +104,7 @@ static __noinline int seed_small_socket(struct inet_timewait_sock *small)
 	origin.approximate_since = 1;
 	origin.no_byte_counts = 1;
 	copy_addresses(&origin, sk);
-	handed_over_in_use = 1;
-	error = bpf_map_update_elem(&handed_over, &key, &origin, BPF_NOEXIST);
+	error = add(handed_over, &key, &origin);
 	if (error && error != -EEXIST)
 		count_loss(handed_over_full);
 	return 0;

@@ -175,7 +175,7 @@ int sweep_hash(struct bpf_iter__bpf_map_elem *context)
 		return 0;
 	}
 	settle(sk, memory, false);
-	bpf_map_delete_elem(&socket_hash, &key);
+	take(socket_hash, &key);
 	return 0;
 }
 

@@ -224,9 +224,8 @@ static __always_inline struct memory *outlive(struct sock *sk, struct memory *me
 	__u64 key = (__u64)sk;
 	struct memory *copy;
 
-	if (!memory || memory->kept != IN_STORAGE || bpf_map_update_elem(&socket_hash, &key, memory, BPF_ANY))
+	if (!memory || memory->kept != IN_STORAGE || !put(socket_hash, &key, memory))
 		return memory;
-	hash_in_use = 1;
 	copy = bpf_map_lookup_elem(&socket_hash, &key);
 	if (!copy)
 		return memory;
@@ -244,8 +243,8 @@ static __always_inline void forget_memory(struct sock *sk, struct memory *memory
 		mark(memory->place, half_of(sk), 0); /* unless the sweep was first */
 	else if (memory)
 		memory->closed = 1; /* the sweep may have found it already */
-	if (hash_in_use)
-		bpf_map_delete_elem(&socket_hash, &key);
+	if (socket_hash_entries)
+		take(socket_hash, &key);
 }
 
 static __always_inline void forget(struct sock *sk)

@@ -274,20 +274,19 @@ static __always_inline
 
 	if (!origin)
 		return 0;
-	handed_over_in_use = 1;
 	if (bpf_map_lookup_elem(&handed_over, &address))
 		count_loss(handed_over_gone);
-	if (bpf_map_update_elem(&handed_over, &address, origin, BPF_ANY)) {
+	if (!put(handed_over, &address, origin)) {
 		count_loss(handed_over_full);
 		return 0;
 	}
 	switch (BPF_CORE_READ(net, ns.inum) == origin->netns ? substate_of(small, net, origin) : 0) {
 	case 0:
-		if (!bpf_map_delete_elem(&handed_over, &address))
+		if (take(handed_over, &address))
 			count_loss(ended_unseen);
 		break;
 	case TCP_TIME_WAIT:
-		if (!bpf_map_delete_elem(&handed_over, &address))
+		if (take(handed_over, &address))
 			tell_time_wait(origin);
 		break;
 	}

@@ -38,11 +38,14 @@ public struct ObjectFile: ~Copyable {
   /// Are, or were, some sockets remembered in storage?
   public var usesStorage: Bool { clb_object_uses_storage(handle) }
 
-  /// Are, or were, some small sockets in the hash?
-  public var usesHandedOver: Bool { clb_object_uses_handed_over(handle) }
-
-  /// Are, or were, some remembered in the hash?
+  /// Are some remembered in the hash?
   public var usesHash: Bool { clb_object_uses_hash(handle) }
+
+  /// Are there sockets that have waited for the minimum age?
+  public var usesWaiting: Bool { clb_object_uses_waiting(handle) }
+
+  /// Are some small sockets in the hash?
+  public var usesHandedOver: Bool { clb_object_uses_handed_over(handle) }
 
   /// This process by its pid in the initial pid namespace, whichever it is in itself; 0 until `seed_from_files` has
   /// run.

@@ -110,12 +110,17 @@ bool clb_object_uses_storage(struct clb_object *object)
 
 bool clb_object_uses_hash(struct clb_object *object)
 {
-	return object->skeleton->bss->hash_in_use;
+	return object->skeleton->bss->socket_hash_entries;
+}
+
+bool clb_object_uses_waiting(struct clb_object *object)
+{
+	return object->skeleton->bss->waiting_entries;
 }
 
 bool clb_object_uses_handed_over(struct clb_object *object)
 {
-	return object->skeleton->bss->handed_over_in_use;
+	return object->skeleton->bss->handed_over_entries;
 }
 
 uint64_t *clb_object_suspended(struct clb_object *object)

@@ -289,7 +289,9 @@ final class Session {
     }
     try sweep()
     try sweepStorage()
-    try object.iterate("mark_due", over: "waiting", recordSize: KernelOrigin.size) { _ in }
+    if object.usesWaiting {
+      try object.iterate("mark_due", over: "waiting", recordSize: KernelOrigin.size) { _ in }
+    }
     return object.withRound { $0.due }
   }
 

@@ -45,7 +45,9 @@ const struct wire_losses *clb_object_losses(struct clb_object *object);
 struct wire_round *clb_object_round(struct clb_object *object);
 /* Some sockets are, or were, remembered there. */
 bool clb_object_uses_storage(struct clb_object *object);
+/* There are entries in the map. */
 bool clb_object_uses_hash(struct clb_object *object);
+bool clb_object_uses_waiting(struct clb_object *object);
 bool clb_object_uses_handed_over(struct clb_object *object);
 /* CLOCK_BOOTTIME less CLOCK_MONOTONIC, for the programs. */
 uint64_t *clb_object_suspended(struct clb_object *object);
