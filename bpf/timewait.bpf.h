@@ -102,11 +102,31 @@ struct link_head {
 #define GOES_ON 2 /* the chain does, from this node on */
 
 /*
- * The small socket with this hash and these ports in the chain from this node on, 0 if there is none, or where it ended. A
- * global function: the verifier goes through its loop once, not once for each way that leads here, which would take
- * longer than the rest of the start.
+ * Both addresses in one number. Of its own IPv6 address the kernel takes the last four bytes alone into the hash, and many an
+ * interface has several that end alike.
  */
-__weak __noinline __u64 walk_chain(__u64 node, __u32 slot, __u32 hash, __u32 ports)
+static __always_inline __u64 digest(const __u32 *local, const __u32 *peer, int words)
+{
+	__u64 sum = 0;
+
+	for (int i = 0; i < words; i++)
+		sum = ((sum ^ local[i]) * 0x9e3779b97f4a7c15 ^ peer[i]) * 0x9e3779b97f4a7c15;
+	return sum;
+}
+
+static __always_inline __u64 digest_of(const struct sock_common *sk)
+{
+	if (sk->skc_family == AF_INET6)
+		return digest(sk->skc_v6_rcv_saddr.in6_u.u6_addr32, sk->skc_v6_daddr.in6_u.u6_addr32, 4);
+	return digest(&sk->skc_rcv_saddr, &sk->skc_daddr, 1);
+}
+
+/*
+ * The small socket with this hash and these ports (the hash above them) and addresses in the chain from this node on, 0 if
+ * there is none, or where it ended. A global function: the verifier goes through its loop once, not once for each way that
+ * leads here, which would take longer than the rest of the start.
+ */
+__weak __noinline __u64 walk_chain(__u64 node, __u32 slot, __u64 hash_and_ports, __u64 addresses)
 {
 	struct link_head head;
 
@@ -125,8 +145,9 @@ __weak __noinline __u64 walk_chain(__u64 node, __u32 slot, __u32 hash, __u32 por
 		if (bpf_probe_read_kernel(&head, sizeof(head), (void *)address))
 			return MISLED;
 		sk = (void *)&head;
-		if (sk->skc_hash == hash && sk->skc_state == TCP_TIME_WAIT && sk->skc_num == ports >> 16 &&
-		    bpf_ntohs(sk->skc_dport) == (ports & 0xffff))
+		if (sk->skc_hash == hash_and_ports >> 32 && sk->skc_state == TCP_TIME_WAIT &&
+		    sk->skc_num == (__u16)(hash_and_ports >> 16) &&
+		    bpf_ntohs(sk->skc_dport) == (__u16)hash_and_ports && digest_of(sk) == addresses)
 			return address;
 		node = (__u64)sk->skc_nulls_node.next;
 	}
@@ -136,14 +157,15 @@ __weak __noinline __u64 walk_chain(__u64 node, __u32 slot, __u32 hash, __u32 por
  * The same from the head of the chain, in no more than so many walks; what is no address says where the last one ended. Of
  * a global function there is one for all objects, those without casts as well: so it has none.
  */
-__weak __noinline __u64 search_chain(__u64 chain, __u32 slot, __u32 hash, __u32 ports, __u32 walks)
+__weak __noinline __u64 search_chain(__u64 chain, __u32 slot, __u64 hash_and_ports, __u64 addresses,
+				     __u32 walks)
 {
 	__u64 node = 0, end = MISLED;
 
 	for (__u32 walk = 0; walk < MOST_WALKS && walk < walks; walk++) {
 		if (end == MISLED)
 			bpf_probe_read_kernel(&node, sizeof(node), (void *)chain);
-		end = walk_chain(node, slot, hash, ports);
+		end = walk_chain(node, slot, hash_and_ports, addresses);
 		if (!(end & (MISLED | GOES_ON)))
 			break;
 		node = end & ~GOES_ON;
@@ -162,8 +184,8 @@ static __always_inline struct found find_small_socket(const struct wire_origin *
 						      __u32 hash, int walks)
 {
 	struct inet_hashinfo *table = tcp_hashinfo_of(net);
-	__u32 slot = hash & READ(table, ehash_mask),
-	      ports = (__u32)origin->local_port << 16 | origin->peer_port;
+	const __u32 *local = (const __u32 *)origin->local_address, *peer = (const __u32 *)origin->peer_address;
+	__u32 slot = hash & READ(table, ehash_mask);
 	__u64 chain = word_at(&table->ehash) + slot * sizeof(void *), small = word_at((void *)chain);
 	struct found found = {};
 
@@ -174,13 +196,15 @@ static __always_inline struct found find_small_socket(const struct wire_origin *
 		if (found.substate)
 			return found;
 	}
-	small = search_chain(chain, slot, hash, ports, walks);
+	small = search_chain(chain, slot,
+			     (__u64)hash << 32 | (__u32)origin->local_port << 16 | origin->peer_port,
+			     digest(local, peer, origin->family == 6 ? 4 : 1), walks);
 	if (!small)
 		return found;
 	found.small = (void *)small;
 	if (!(small & (MISLED | GOES_ON)))
 		found.substate = substate_of(found.small, net, origin);
-	/* Or another connection with this hash and these ports stands before it. */
+	/* Or it has ended since. */
 	found.gave_up = !found.substate;
 	return found;
 }

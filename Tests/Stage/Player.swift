@@ -154,8 +154,9 @@ public final class Player {
   }
 
   /// Of the player's network namespace.
-  public func setSysctl(_ path: String, _ value: Int) throws {
-    try obey("sysctl \(path) \(value)")
+  public func setSysctl(_ path: String, _ values: Int...) throws {
+    // A space would end the word; to the kernel a tab is as good.
+    try obey("sysctl \(path) \(values.map(String.init).joined(separator: "\t"))")
   }
 
   public func listen(

@@ -13,22 +13,20 @@ public struct Workload: Decodable, Sendable {
     case serverPid = "server_pid"
   }
 
-  private static func start(_ arguments: [String], in home: Player) throws -> Child {
-    try Child(
-      Programs.system("nsenter", package: "util-linux"),
-      ["--net=/proc/\(home.pid)/ns/net", Programs.workload] + arguments)
-  }
-
   /// Starts it: so many connections, which the closer closes first.
-  public static func start(_ connections: Int, closer: String, in home: Player) throws -> Child {
-    try start(["short", "--connections", "\(connections)", "--closer", closer], in: home)
+  public static func start(
+    _ connections: Int, closer: String, _ options: [String] = [], in home: Player
+  ) throws -> Child {
+    try Child(
+      in: home, Programs.workload, ["short", "--connections", "\(connections)", "--closer", closer] + options)
   }
 
   private struct Held: Decodable { var pid: Int32 }
 
   /// `tcplinger-workload hold`, once so many connections are open; this process has the client's ends.
   public static func hold(_ connections: Int, in home: Player) throws -> (child: Child, pid: Int32) {
-    let child = try start(["hold", "--connections", "\(connections)", "--seconds", "600"], in: home)
+    let child = try Child(
+      in: home, Programs.workload, ["hold", "--connections", "\(connections)", "--seconds", "600"])
     guard let line = child.nextLine(by: .inSeconds(5 * patience)) else {
       throw Failure("the workload holds nothing; \(child.report())")
     }
@@ -44,8 +42,10 @@ public struct Workload: Decodable, Sendable {
   }
 
   /// Starts it and waits for its end.
-  public static func run(_ connections: Int, closer: String, in home: Player) throws -> Workload {
-    try Workload(of: start(connections, closer: closer, in: home))
+  public static func run(
+    _ connections: Int, closer: String, _ options: [String] = [], in home: Player
+  ) throws -> Workload {
+    try Workload(of: start(connections, closer: closer, options, in: home))
   }
 
   /// - Parameter role: `client` or `server`.
