@@ -102,31 +102,20 @@ struct link_head {
 #define GOES_ON 2 /* the chain does, from this node on */
 
 /*
- * Both addresses in one number. Of its own IPv6 address the kernel takes the last four bytes alone into the hash, and many an
- * interface has several that end alike.
+ * What the kernel leaves out of the hash of an IPv6 connection, in one number: all of the own address but the last four bytes.
+ * Many an interface has several addresses that end alike.
  */
-static __always_inline __u64 digest(const __u32 *local, const __u32 *peer, int words)
+static __always_inline __u32 prefix_of(const __u32 *own_address)
 {
-	__u64 sum = 0;
-
-	for (int i = 0; i < words; i++)
-		sum = ((sum ^ local[i]) * 0x9e3779b97f4a7c15 ^ peer[i]) * 0x9e3779b97f4a7c15;
-	return sum;
-}
-
-static __always_inline __u64 digest_of(const struct sock_common *sk)
-{
-	if (sk->skc_family == AF_INET6)
-		return digest(sk->skc_v6_rcv_saddr.in6_u.u6_addr32, sk->skc_v6_daddr.in6_u.u6_addr32, 4);
-	return digest(&sk->skc_rcv_saddr, &sk->skc_daddr, 1);
+	return (own_address[0] * 31 + own_address[1]) * 31 + own_address[2];
 }
 
 /*
- * The small socket with this hash and these ports (the hash above them) and addresses in the chain from this node on, 0 if
+ * The small socket with this hash and these ports (the hash above them) and this prefix in the chain from this node on, 0 if
  * there is none, or where it ended. A global function: the verifier goes through its loop once, not once for each way that
  * leads here, which would take longer than the rest of the start.
  */
-__weak __noinline __u64 walk_chain(__u64 node, __u32 slot, __u64 hash_and_ports, __u64 addresses)
+__weak __noinline __u64 walk_chain(__u64 node, __u32 slot, __u64 hash_and_ports, __u32 prefix)
 {
 	struct link_head head;
 
@@ -147,7 +136,8 @@ __weak __noinline __u64 walk_chain(__u64 node, __u32 slot, __u64 hash_and_ports,
 		sk = (void *)&head;
 		if (sk->skc_hash == hash_and_ports >> 32 && sk->skc_state == TCP_TIME_WAIT &&
 		    sk->skc_num == (__u16)(hash_and_ports >> 16) &&
-		    bpf_ntohs(sk->skc_dport) == (__u16)hash_and_ports && digest_of(sk) == addresses)
+		    bpf_ntohs(sk->skc_dport) == (__u16)hash_and_ports &&
+		    (sk->skc_family == AF_INET || prefix_of(sk->skc_v6_rcv_saddr.in6_u.u6_addr32) == prefix))
 			return address;
 		node = (__u64)sk->skc_nulls_node.next;
 	}
@@ -157,15 +147,14 @@ __weak __noinline __u64 walk_chain(__u64 node, __u32 slot, __u64 hash_and_ports,
  * The same from the head of the chain, in no more than so many walks; what is no address says where the last one ended. Of
  * a global function there is one for all objects, those without casts as well: so it has none.
  */
-__weak __noinline __u64 search_chain(__u64 chain, __u32 slot, __u64 hash_and_ports, __u64 addresses,
-				     __u32 walks)
+__weak __noinline __u64 search_chain(__u64 chain, __u32 slot, __u64 hash_and_ports, __u32 prefix, __u32 walks)
 {
 	__u64 node = 0, end = MISLED;
 
 	for (__u32 walk = 0; walk < MOST_WALKS && walk < walks; walk++) {
 		if (end == MISLED)
 			bpf_probe_read_kernel(&node, sizeof(node), (void *)chain);
-		end = walk_chain(node, slot, hash_and_ports, addresses);
+		end = walk_chain(node, slot, hash_and_ports, prefix);
 		if (!(end & (MISLED | GOES_ON)))
 			break;
 		node = end & ~GOES_ON;
@@ -184,7 +173,6 @@ static __always_inline struct found find_small_socket(const struct wire_origin *
 						      __u32 hash, int walks)
 {
 	struct inet_hashinfo *table = tcp_hashinfo_of(net);
-	const __u32 *local = (const __u32 *)origin->local_address, *peer = (const __u32 *)origin->peer_address;
 	__u32 slot = hash & READ(table, ehash_mask);
 	__u64 chain = word_at(&table->ehash) + slot * sizeof(void *), small = word_at((void *)chain);
 	struct found found = {};
@@ -198,7 +186,7 @@ static __always_inline struct found find_small_socket(const struct wire_origin *
 	}
 	small = search_chain(chain, slot,
 			     (__u64)hash << 32 | (__u32)origin->local_port << 16 | origin->peer_port,
-			     digest(local, peer, origin->family == 6 ? 4 : 1), walks);
+			     prefix_of((const __u32 *)origin->local_address), walks);
 	if (!small)
 		return found;
 	found.small = (void *)small;
