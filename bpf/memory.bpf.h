@@ -234,15 +234,21 @@ static __always_inline __u32 half_of(const void *address)
 	return half;
 }
 
-/* A set, and the place in it that the key takes if it is free. */
+/*
+ * A set, and the place in it that the key takes if it is free. The kernel takes sockets from a few slabs, again and again. Of a
+ * slab those that are neighbours, within 8 KiB, share a set, so that what is remembered of all in use is in few places too,
+ * which stay in the cache. A socket has a little more than 2 KiB, a small one a quarter: of these it is a slab of 4 KiB.
+ */
 static __always_inline __u32 set_of(__u32 half, enum table table)
 {
-	return (half * 0x9e3779b1 >> (32 - settings.table_bits)) | table << settings.table_bits;
+	__u32 neighbours = half >> (table == OF_SOCKETS ? 13 : 12);
+
+	return (neighbours * 0x9e3779b1 >> (32 - settings.table_bits)) | table << settings.table_bits;
 }
 
-static __always_inline __u32 first_way_of(__u32 half)
+static __always_inline __u32 first_way_of(__u32 half, enum table table)
 {
-	return half * 0x9e3779b1 >> (28 - settings.table_bits) & (WIRE_WAYS - 1);
+	return half >> (table == OF_SOCKETS ? 11 : 8) & (WIRE_WAYS - 1);
 }
 
 /*
@@ -263,7 +269,7 @@ __weak __noinline __u32 search_set(__u32 key, __u32 table)
 /* The same without a call where it can be: most are in the place that is theirs. */
 static __always_inline __u32 find_place(__u32 key, enum table table)
 {
-	__u32 set = set_of(key, table), way = first_way_of(key);
+	__u32 set = set_of(key, table), way = first_way_of(key, table);
 	struct keys *found = bpf_map_lookup_elem(&keys, &set);
 
 	return found && found->of[way] == key ? set * WIRE_WAYS + way : search_set(key, table);

@@ -64,7 +64,7 @@ static __always_inline void on_handshake(struct sock *sk)
 		if (memory && memory->peer_port == peer_port_of(sk) &&
 		    (memory->role == WIRE_ROLE_CLIENT || settings.has_understudies))
 			return;
-		memory = start_anew(sk);
+		memory = replace(sk);
 	}
 	if (!memory)
 		return;
@@ -114,7 +114,7 @@ static __always_inline void on_first_fin(struct sock *sk)
 
 	/* Neither the end of the connection before nor the beginning of this one was seen. */
 	if (memory && memory->peer_port && memory->peer_port != peer_port_of(sk))
-		memory = start_anew(sk);
+		memory = replace(sk);
 	if (!memory || !tcp)
 		return;
 	record = record_of(memory);

@@ -66,7 +66,7 @@ __weak __noinline __u32 claim_in_set(__u32 key, __u32 table)
 		if ((found->of[way] & ~UNFINISHED) == key)
 			return NOWHERE;
 	for (__u32 next = 0; found && next < WIRE_WAYS; next++) {
-		__u32 way = (first_way_of(key) + next) % WIRE_WAYS;
+		__u32 way = (first_way_of(key, table) + next) % WIRE_WAYS;
 
 		if (!found->of[way] && !compare_and_swap(&found->of[way], 0, key | UNFINISHED))
 			return set * WIRE_WAYS + way;
@@ -77,22 +77,29 @@ __weak __noinline __u32 claim_in_set(__u32 key, __u32 table)
 #define claim_in_set(key, table) NOWHERE
 #endif
 
-static __always_inline bool is_empty(const struct keys *set)
-{
-	__u64 any = 0;
+#define IN_BOTH_HALVES(number) ((__u64)(number) << 32 | (number))
 
-	for (int pair = 0; pair < WIRE_WAYS / 2; pair++)
-		any |= ((const __u64 *)set->of)[pair];
-	return !any;
+/* Two at a time, without a branch: a half of a word is 0 if and only if taking 1 from it borrows into its highest bit. */
+static __always_inline bool has_key(const struct keys *set, __u32 key)
+{
+	__u64 borrows = 0;
+
+	for (int pair = 0; pair < WIRE_WAYS / 2; pair++) {
+		__u64 both = ((const __u64 *)set->of)[pair] & ~IN_BOTH_HALVES(UNFINISHED),
+		      difference = both ^ IN_BOTH_HALVES(key);
+
+		borrows |= (difference - IN_BOTH_HALVES(1)) & ~difference;
+	}
+	return borrows & IN_BOTH_HALVES(1U << 31);
 }
 
 /* A free place of the key's set, marked as unfinished; NOWHERE if there is none, or one with the same key. */
 static __always_inline __u32 claim_place(__u32 key, enum table table)
 {
-	__u32 set = set_of(key, table), way = first_way_of(key);
+	__u32 set = set_of(key, table), way = first_way_of(key, table);
 	struct keys *found = bpf_map_lookup_elem(&keys, &set);
 
-	if (found && is_empty(found) && !compare_and_swap(&found->of[way], 0, key | UNFINISHED))
+	if (found && !has_key(found, key) && !compare_and_swap(&found->of[way], 0, key | UNFINISHED))
 		return set * WIRE_WAYS + way;
 	return claim_in_set(key, table);
 }
@@ -165,17 +172,14 @@ static __always_inline void set_aside(struct sock *sk)
 		mark(place, half, older->fin_sent_ns ? half | ENDED_UNSEEN : 0);
 }
 
-/* The memory of a new connection of this socket. */
-static __always_inline struct memory *start_anew(struct sock *sk)
+/* The memory of a new connection of this socket, in place of what is remembered of an older one. */
+static __always_inline struct memory *replace(struct sock *sk)
 {
 	struct memory *memory = NULL;
 
 	if (HAS_TABLE) {
-		memory = settle_in(sk);
-		if (!memory) {
-			set_aside(sk);
-			memory = settle_at(claim_in_set(half_of(sk), OF_SOCKETS), sk);
-		}
+		set_aside(sk);
+		memory = settle_at(claim_in_set(half_of(sk), OF_SOCKETS), sk);
 	}
 	if (memory)
 		return memory;
@@ -187,6 +191,14 @@ static __always_inline struct memory *start_anew(struct sock *sk)
 		memory->kept = kept;
 	}
 	return memory;
+}
+
+/* The same, where as a rule nothing is remembered. */
+static __always_inline struct memory *start_anew(struct sock *sk)
+{
+	struct memory *memory = HAS_TABLE ? settle_in(sk) : NULL;
+
+	return memory ?: replace(sk);
 }
 
 /*
