@@ -273,7 +273,7 @@ static __always_inline void on_closed_actively(struct sock *sk, int from)
 	origin.time_ns = sk->sk_lock.owned && !settings.ends_alone ? bpf_ktime_get_boot_ns() : packet_ns(tcp);
 	origin.entered_from = from;
 	net = plain(tcp)->__sk_common.skc_net.net;
-	found = find_small_socket(&origin, net, sk->__sk_common.skc_hash, 2);
+	found = find_small_socket(&origin, net, sk->__sk_common.skc_hash, false);
 	if (found.gave_up && !leave_to_sweep(sk, &origin, net))
 		count_loss(chain_too_long);
 	if (!found.substate)

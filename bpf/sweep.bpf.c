@@ -8,7 +8,6 @@
 #include "table.bpf.h"
 #include "timewait.bpf.h"
 
-#define MOST_WALKS 64		  /* of 16 steps: by now it may stand deep in its chain */
 #define SURELY_BORN_NS 1000000000 /* handle_state fills in a memory in far less */
 
 /*
@@ -62,7 +61,7 @@ static __always_inline void follow(struct memory *memory, __u8 reported, bool in
 	origin->reported = reported;
 	origin->no_byte_counts = 1;
 	origin->time_ns = bpf_ktime_get_boot_ns();
-	found = find_small_socket(origin, net, memory->hash, MOST_WALKS);
+	found = find_small_socket(origin, net, memory->hash, true);
 	if (!found.substate) {
 		if (found.gave_up)
 			count_loss(chain_too_long);

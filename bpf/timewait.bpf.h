@@ -93,9 +93,13 @@ struct link_head {
 	__u64 words[14];
 };
 
-/* Chains are short, and a new small socket stands at the head of its chain. */
-#define STEPS 16
-#define MOST_WALKS 64 /* by the time the sweep comes it may stand deep in it */
+/*
+ * Chains are short, and a new small socket stands at the head of its chain. By the time the sweep comes it may stand deep in
+ * it. The verifier follows each turn of a loop, yet a global function but once: so a long search is one of short loops.
+ */
+#define STEPS 8	    /* of a walk */
+#define WALKS 4	    /* of a search */
+#define SEARCHES 32 /* of the sweep */
 
 /* Where a walk ends that has not found it: the lowest bits of a node, which is aligned. */
 #define MISLED 1  /* in another chain: a socket on the way has gone there meanwhile */
@@ -144,21 +148,31 @@ __weak __noinline __u64 walk_chain(__u64 node, __u32 slot, __u64 hash_and_ports,
 }
 
 /*
- * The same from the head of the chain, in no more than so many walks; what is no address says where the last one ended. Of
- * a global function there is one for all objects, those without casts as well: so it has none.
+ * The same from where an earlier search ended, at first, and where one was misled, from the head of the chain; what is no
+ * address says where this one ended. Of a global function there is one for all objects, those without casts as well: so it
+ * has none.
  */
-__weak __noinline __u64 search_chain(__u64 chain, __u32 slot, __u64 hash_and_ports, __u32 prefix, __u32 walks)
+__weak __noinline __u64 search_chain(__u64 chain, __u32 slot, __u64 hash_and_ports, __u32 prefix, __u64 end)
 {
-	__u64 node = 0, end = MISLED;
+	for (int walk = 0; walk < WALKS; walk++) {
+		__u64 node = end & ~GOES_ON;
 
-	for (__u32 walk = 0; walk < MOST_WALKS && walk < walks; walk++) {
 		if (end == MISLED)
 			bpf_probe_read_kernel(&node, sizeof(node), (void *)chain);
 		end = walk_chain(node, slot, hash_and_ports, prefix);
 		if (!(end & (MISLED | GOES_ON)))
 			break;
-		node = end & ~GOES_ON;
 	}
+	return end;
+}
+
+/* The same for the sweep, which has the time. */
+__weak __noinline __u64 search_deeply(__u64 chain, __u32 slot, __u64 hash_and_ports, __u32 prefix)
+{
+	__u64 end = MISLED;
+
+	for (int search = 0; search < SEARCHES && end & (MISLED | GOES_ON); search++)
+		end = search_chain(chain, slot, hash_and_ports, prefix, end);
 	return end;
 }
 
@@ -168,13 +182,14 @@ struct found {
 	bool gave_up;  /* or it was not found */
 };
 
-/* Finds the small socket that has taken over from a full one with this hash, in no more than so many walks. */
+/* Finds the small socket that has taken over from a full one with this hash. */
 static __always_inline struct found find_small_socket(const struct wire_origin *origin, struct net *net,
-						      __u32 hash, int walks)
+						      __u32 hash, bool deeply)
 {
 	struct inet_hashinfo *table = tcp_hashinfo_of(net);
-	__u32 slot = hash & READ(table, ehash_mask);
-	__u64 chain = word_at(&table->ehash) + slot * sizeof(void *), small = word_at((void *)chain);
+	__u32 slot = hash & READ(table, ehash_mask), prefix = prefix_of((const __u32 *)origin->local_address);
+	__u64 hash_and_ports = (__u64)hash << 32 | (__u32)origin->local_port << 16 | origin->peer_port,
+	      chain = word_at(&table->ehash) + slot * sizeof(void *), small = word_at((void *)chain);
 	struct found found = {};
 
 	/* As a rule it is the first one. */
@@ -184,9 +199,8 @@ static __always_inline struct found find_small_socket(const struct wire_origin *
 		if (found.substate)
 			return found;
 	}
-	small = search_chain(chain, slot,
-			     (__u64)hash << 32 | (__u32)origin->local_port << 16 | origin->peer_port,
-			     prefix_of((const __u32 *)origin->local_address), walks);
+	small = deeply ? search_deeply(chain, slot, hash_and_ports, prefix)
+		       : search_chain(chain, slot, hash_and_ports, prefix, MISLED);
 	if (!small)
 		return found;
 	found.small = (void *)small;
