@@ -46,7 +46,7 @@ test-kernels: set-up-kernels build ## The kernel tests on other kernels, in virt
 	@swift build --build-tests
 	@scripts/test-kernels
 
-bench: set-up-bench build ## Cost beside other tools, 4 minutes, into docs/performance.md: make bench BENCH=--growth
+bench: set-up-bench build ## Cost beside other tools, 7 minutes, into docs/performance.md: make bench BENCH=--growth
 	@$(as_root) /usr/bin/python3 scripts/benchmark $(BENCH)
 
 lint: set-up-lint ## Style of Swift, C and shell

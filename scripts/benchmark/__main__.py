@@ -24,7 +24,7 @@ OPEN = (10, 1_000, 50_000)
 
 def arguments():
     parser = argparse.ArgumentParser(prog="benchmark")
-    parser.add_argument("--rounds", type=int, default=7, help="of connections a second; the median counts")
+    parser.add_argument("--rounds", type=int, default=7, help="of rates, costs and starts; the median counts")
     parser.add_argument("--connections", type=int, default=40_000, help="a tracer and round")
     parser.add_argument("--seconds", type=int, default=60, help="at full speed without a loss")
     parser.add_argument("--growth", action="store_true", help="only how cost grows with what is there already")
@@ -65,9 +65,9 @@ def compare(options):
     say(f"connections a second: {options.rounds} rounds of {len(everybody)}")
     found["speed"] = measure.speed(everybody, options.connections, options.rounds)
     say("nanoseconds a transition")
-    found["cost"] = measure.cost(everybody[1:], options.connections, 3)
+    found["cost"] = measure.cost(everybody[1:], options.connections, options.rounds)
     say("time to the first event")
-    found["first"] = {tracer.name: measure.first_event(tracer, 3) for tracer in everybody[1:]}
+    found["first"] = {tracer.name: measure.first_event(tracer, options.rounds) for tracer in everybody[1:]}
     say("20,000 origins a second")
     found["steady"] = {tracer.name: measure.steady(tracer, 20_000, 5) for tracer in traces}
     say("100,000 connections")

@@ -48,30 +48,29 @@ def nanoseconds(tracer, before, after):
     return {after[i]["name"]: grown(i, "run_time_ns") / max(1, seen) for i in tracer.programs}
 
 
-def speed(all_tracers, connections, rounds):
-    """Connections a second, statistics off: every tracer once a round, from the other end every other round."""
-    found = {tracer.name: [] for tracer in all_tracers}
+def turns(all_tracers, rounds):
+    """Every tracer once a round, from the other end every other round."""
     for number in range(rounds):
-        for tracer in all_tracers[:: -1 if number % 2 else 1]:
-            outcome, figures = traced(tracer, lambda: workload.run(connections))
-            found[tracer.name].append({"per_second": outcome.per_second, **figures})
+        yield from all_tracers[:: -1 if number % 2 else 1]
+
+
+def speed(all_tracers, connections, rounds):
+    """Connections a second, statistics off, by tracer and round."""
+    found = {tracer.name: [] for tracer in all_tracers}
+    for tracer in turns(all_tracers, rounds):
+        outcome, figures = traced(tracer, lambda: workload.run(connections))
+        found[tracer.name].append({"per_second": outcome.per_second, **figures})
     return found
 
 
 def cost(all_tracers, connections, rounds):
-    """Nanoseconds a transition, by program, from the kernel's statistics."""
+    """Nanoseconds a transition from the kernel's statistics, by tracer, round and program."""
     found = {tracer.name: [] for tracer in all_tracers}
     with kernel.statistics():
-        for _ in range(rounds):
-            for tracer in all_tracers:
-                _, figures = traced(tracer, lambda: workload.run(connections))
-                found[tracer.name].append(figures["nanoseconds"])
-    return {name: middle(samples) for name, samples in found.items()}
-
-
-def middle(samples):
-    """The median of each program."""
-    return {name: statistics.median(sample.get(name, 0) for sample in samples) for name in samples[0]}
+        for tracer in turns(all_tracers, rounds):
+            _, figures = traced(tracer, lambda: workload.run(connections))
+            found[tracer.name].append(figures["nanoseconds"])
+    return found
 
 
 def first_event(tracer, times):
