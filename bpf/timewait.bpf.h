@@ -166,8 +166,11 @@ __weak __noinline __u64 search_chain(__u64 chain, __u32 slot, __u64 hash_and_por
 	return end;
 }
 
-/* The same for the sweep, which has the time. */
-__weak __noinline __u64 search_deeply(__u64 chain, __u32 slot, __u64 hash_and_ports, __u32 prefix)
+/*
+ * The same for the sweep, which has the time. No function of its own: a kernel that rounds the stack of each call up to 32 bytes
+ * has no room for one more (6.1).
+ */
+static __always_inline __u64 search_deeply(__u64 chain, __u32 slot, __u64 hash_and_ports, __u32 prefix)
 {
 	__u64 end = MISLED;
 
