@@ -8,30 +8,15 @@
 /* CLOCK_BOOTTIME less CLOCK_MONOTONIC; kept by the frontend. */
 extern __u64 suspended_ns;
 
-/* v6.13, 90ee6ed776c0 "fs: port files to file_ref": struct file counts in f_ref; before, in f_count. */
-struct file___f_count {
-	atomic64_t f_count;
-} __attribute__((preserve_access_index));
-
-struct file_ref___v6_13 {
-	atomic64_t refcnt;
-} __attribute__((preserve_access_index));
-
-struct file___f_ref {
-	struct file_ref___v6_13 f_ref;
-} __attribute__((preserve_access_index));
-
 /*
- * The last descriptor of the file is gone and the file is being released. f_count is 0 then; f_ref
- * counts from 0 for one reference, and a dead one is negative.
+ * The last descriptor of the file is gone and the file is being released. v6.13, 90ee6ed776c0 "fs: port files to file_ref":
+ * struct file counts in f_ref, from 0 for one reference, and a dead one is negative; before, in f_count, which is 0 then.
  */
 static __always_inline bool file_is_released(struct file *file)
 {
-	struct file___f_ref *counted = (void *)file;
-
-	if (bpf_core_field_exists(counted->f_ref))
-		return counted->f_ref.refcnt.counter < 0;
-	return ((struct file___f_count *)file)->f_count.counter == 0;
+	if (bpf_core_field_exists(file->f_ref))
+		return file->f_ref.refcnt.counter < 0;
+	return file->f_count.counter == 0;
 }
 
 /* v5.18, fbb8295248e1 made netns_ipv4.tcp_death_row a pointer; v6.1, e9bd0cca09d1 undid it. */

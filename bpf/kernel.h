@@ -189,9 +189,16 @@ struct inode {
 	unsigned short i_mode;
 };
 
+struct file_ref {
+	atomic64_t refcnt;
+};
+
+/* A kernel has one of the two counts. */
 struct file {
 	struct inode *f_inode;
 	void *private_data;
+	atomic64_t f_count;
+	struct file_ref f_ref;
 };
 
 struct task_struct {
@@ -209,6 +216,12 @@ struct proto_accept_arg;
 
 struct seq_file;
 
+#pragma clang attribute pop
+
+/*
+ * What iterators are called with, a word each: laid out for good (v5.9, include/linux/bpf.h). To look up where a field is would
+ * be a walk through all types of the kernel at the start, a millisecond for each of these.
+ */
 struct bpf_iter_meta {
 	struct seq_file *seq;
 };
@@ -222,12 +235,14 @@ struct bpf_iter__task_file {
 
 struct bpf_iter__bpf_map_elem {
 	struct bpf_iter_meta *meta;
+	struct bpf_map *map;
 	void *key;
 	void *value;
 };
 
 struct bpf_iter__bpf_sk_storage_map {
 	struct bpf_iter_meta *meta;
+	struct bpf_map *map;
 	struct sock *sk;
 	void *value;
 };
@@ -236,7 +251,5 @@ struct bpf_iter__tcp {
 	struct bpf_iter_meta *meta;
 	struct sock_common *sk_common;
 };
-
-#pragma clang attribute pop
 
 #endif
