@@ -32,7 +32,7 @@ struct {
 	__type(value, __u8);
 } listening_ports SEC(".maps");
 
-/* The result: written by count_sockets, read by report_groups. */
+/* The result: written by count_sockets, read by the frontend. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -254,21 +254,6 @@ int count_sockets(struct bpf_iter__tcp *context)
 		bpf_seq_write(context->meta->seq, &group, sizeof(group));
 	else
 		count_in(&group, owner);
-	return 0;
-}
-
-SEC("iter/bpf_map_elem")
-int report_groups(struct bpf_iter__bpf_map_elem *context)
-{
-	struct wire_census_group *group = context->key;
-	struct wire_census_count *count = context->value;
-	struct wire_census_entry entry;
-
-	if (!group || !count)
-		return 0;
-	__builtin_memcpy(&entry.group, group, sizeof(entry.group));
-	__builtin_memcpy(&entry.count, count, sizeof(entry.count));
-	bpf_seq_write(context->meta->seq, &entry, sizeof(entry));
 	return 0;
 }
 

@@ -116,7 +116,6 @@ typedef struct {
 } socket_lock_t;
 
 struct file;
-struct bpf_local_storage;
 
 struct socket {
 	struct file *file;
@@ -132,7 +131,6 @@ struct sock {
 	__u8 sk_shutdown;
 	__u32 sk_ack_backlog;
 	__u32 sk_max_ack_backlog;
-	struct bpf_local_storage *sk_bpf_storage;
 };
 
 struct inet_sock {
@@ -231,20 +229,6 @@ struct bpf_iter__task_file {
 	struct task_struct *task;
 	__u32 fd;
 	struct file *file;
-};
-
-struct bpf_iter__bpf_map_elem {
-	struct bpf_iter_meta *meta;
-	struct bpf_map *map;
-	void *key;
-	void *value;
-};
-
-struct bpf_iter__bpf_sk_storage_map {
-	struct bpf_iter_meta *meta;
-	struct bpf_map *map;
-	struct sock *sk;
-	void *value;
 };
 
 struct bpf_iter__tcp {

@@ -7,7 +7,6 @@
 
 struct keys_map keys SEC(".maps");
 struct memories_map memories SEC(".maps");
-struct socket_storage_map socket_storage SEC(".maps");
 struct socket_hash_map socket_hash SEC(".maps");
 struct waiting_map waiting SEC(".maps");
 struct small_sockets_map small_sockets SEC(".maps");
@@ -20,11 +19,11 @@ const volatile struct wire_settings settings = {};
 const volatile __u8 target_local_ports[WIRE_PORT_BITMAP] = {};
 const volatile __u8 target_peer_ports[WIRE_PORT_BITMAP] = {};
 struct wire_losses losses = {};
+struct wire_batch batch = {};
 struct wire_round current_round = { .number = 1 };
 __u32 socket_hash_entries = 0;
 __u32 waiting_entries = 0;
 __u32 handed_over_entries = 0;
-__u32 storage_in_use = 0;
 __u64 suspended_ns = 0;
 __u32 tracer = 0;
 

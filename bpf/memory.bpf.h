@@ -8,7 +8,7 @@
 
 #include "compat.bpf.h"
 
-enum keeping { IN_HASH, IN_STORAGE, IN_TABLE };
+enum keeping { IN_HASH, IN_TABLE };
 
 struct memory {
 	/* A cache line: all that most changes of state need. */
@@ -26,7 +26,7 @@ struct memory {
 	__u8 approximate_since;
 	__u8 listed;	 /* it has been put into the map `waiting` */
 	__u8 closed;	 /* its end has been told, or it is remembered elsewhere by now */
-	__u8 kept;	 /* where: storage dies with its socket */
+	__u8 kept;	 /* where */
 	__u8 has_people; /* these two are more than what was there before */
 	__u8 has_record;
 	__u8 opener_source;
@@ -75,20 +75,9 @@ struct memories_map {
 };
 
 /*
- * Where sockets older than the tracer are remembered, and those that found the table full; dies with its socket.
- * Kernel v5.11 on: before, tracing programs may not use it.
- */
-struct socket_storage_map {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct memory);
-};
-
-/*
- * The same for kernels without it, and for a socket whose storage could not be had in the moment (the kernel
- * does not wait for memory here): the key is the socket's address, so handle_state deletes the entry when the
- * socket is closed. The frontend sets the size.
+ * Where sockets older than the tracer are remembered, those that found the table full, and all where there is no table. The
+ * key is the socket's address, so handle_state deletes the entry when the socket is closed, and the sweep if nobody saw that.
+ * The frontend sets the size.
  */
 struct socket_hash_map {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -116,7 +105,7 @@ struct waiting_map {
 struct small_socket {
 	struct wire_origin origin;
 	__u64 address;
-	__u64 is_written; /* for the reader, who may ask for it again before it is told */
+	__u64 padding;
 };
 
 _Static_assert(sizeof(struct small_socket) == 192, "small_socket: three cache lines");
@@ -167,7 +156,6 @@ struct target_pids_map {
 
 extern struct keys_map keys SEC(".maps");
 extern struct memories_map memories SEC(".maps");
-extern struct socket_storage_map socket_storage SEC(".maps");
 extern struct socket_hash_map socket_hash SEC(".maps");
 extern struct waiting_map waiting SEC(".maps");
 extern struct small_sockets_map small_sockets SEC(".maps");
@@ -180,6 +168,7 @@ extern const volatile __u8 target_local_ports[WIRE_PORT_BITMAP];
 extern const volatile __u8 target_peer_ports[WIRE_PORT_BITMAP];
 extern struct wire_losses losses;
 extern struct wire_round current_round;
+extern struct wire_batch batch;
 /*
  * How many entries there are in the maps that little comes into, and for a moment more than there are: where it is 0 there is
  * nothing to look up, and nothing to go through.
@@ -187,8 +176,6 @@ extern struct wire_round current_round;
 extern __u32 socket_hash_entries;
 extern __u32 waiting_entries;
 extern __u32 handed_over_entries;
-/* It has, or had, an entry: these go with their sockets. */
-extern __u32 storage_in_use;
 /* The tracer's own thread group id; set while seeding. */
 extern __u32 tracer;
 
@@ -220,6 +207,24 @@ static __always_inline bool take_counted(void *map, __u32 *entries, const void *
 #define put(map, key, value) (!add(map, key, value) || !bpf_map_update_elem(&map, key, value, BPF_EXIST))
 /* Out of it; false: it was not there. */
 #define take(map, key) take_counted(&map, &map##_entries, key)
+
+/*
+ * The programs that the frontend runs (BPF_PROG_TEST_RUN, raw tracepoints: v5.10, 1b4d60ec162f), on a batch of keys at a time: a
+ * run keeps its processor from other processes. A set of a table counts as the keys that it has room for.
+ */
+#define for_each_key_of_batch(index) \
+	for (__u32 index = 0; index < WIRE_BATCH && index < batch.key_count; index++)
+#define for_each_set_of_batch(index) \
+	for (__u32 index = 0; index < WIRE_BATCH / WIRE_WAYS && index < batch.key_count; index++)
+
+/* Where the next record of the answer goes. It counts once batch.origin_count says so. */
+static __always_inline struct wire_origin *next_answer(void)
+{
+	__u32 index = batch.origin_count;
+
+	barrier_var(index);
+	return index < WIRE_BATCH ? &batch.origins[index] : NULL;
+}
 
 enum table { OF_SOCKETS, OF_SMALL_SOCKETS };
 
@@ -287,22 +292,11 @@ static __always_inline struct memory *recall_near(struct sock *sk)
 	return memory && memory->socket == (__u64)sk ? memory : NULL;
 }
 
-/* So that no helper has to be called for a socket without. */
-static __always_inline bool may_have_storage(struct sock *sk)
-{
-	return !HAS_CASTS || cast(sk, struct sock)->sk_bpf_storage;
-}
-
 static __always_inline struct memory *recall_far(struct sock *sk)
 {
-	struct memory *memory = NULL;
 	__u64 key = (__u64)sk;
 
-	if (settings.sockets_in_storage && storage_in_use && may_have_storage(sk))
-		memory = bpf_sk_storage_get(&socket_storage, (void *)sk, NULL, 0);
-	if ((!memory || memory->closed) && socket_hash_entries)
-		memory = bpf_map_lookup_elem(&socket_hash, &key) ?: (void *)memory;
-	return memory;
+	return socket_hash_entries ? bpf_map_lookup_elem(&socket_hash, &key) : NULL;
 }
 
 static __always_inline struct memory *recall(struct sock *sk)
@@ -320,16 +314,8 @@ static __always_inline struct memory *remember_far(struct sock *sk)
 
 	if (memory)
 		return memory;
-	if (settings.sockets_in_storage) {
-		memory = bpf_sk_storage_get(&socket_storage, (void *)sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-		storage_in_use = 1;
-		if (memory)
-			memory->kept = IN_STORAGE;
-	}
-	if (!memory) {
-		add(socket_hash, &key, &nothing);
-		memory = bpf_map_lookup_elem(&socket_hash, &key);
-	}
+	add(socket_hash, &key, &nothing);
+	memory = bpf_map_lookup_elem(&socket_hash, &key);
 	if (memory)
 		memory->socket = key;
 	else

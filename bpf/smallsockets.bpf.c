@@ -42,11 +42,17 @@ static __always_inline enum fate fate_of(struct inet_timewait_sock *small, const
 	return WAITS_TOO_LONG;
 }
 
-/* Changes the time of the record, which is a copy. */
-static __always_inline bool write(struct seq_file *seq, struct wire_origin *origin)
+/* Hands out what has waited too long. */
+static __always_inline void tell(struct wire_origin *origin)
 {
-	origin->time_ns = bpf_ktime_get_boot_ns();
-	return !bpf_seq_write(seq, origin, sizeof(*origin));
+	struct wire_origin *answer = next_answer();
+
+	if (!answer)
+		return;
+	__builtin_memcpy(answer, origin, sizeof(*answer));
+	answer->time_ns = bpf_ktime_get_boot_ns();
+	batch.origin_count++;
+	origin->reported = 1;
 }
 
 /* What is over is told, or counted, and given back. Global, as each place is another way. */
@@ -58,68 +64,41 @@ __weak __noinline int settle_place(__u32 place, __u32 key)
 	__u64 time_ns;
 
 	if (!entry)
-		return WAITS;
+		return 0;
 	small = (struct inet_timewait_sock *)entry->address;
 	time_ns = entry->origin.time_ns;
 	fate = fate_of(small, &entry->origin);
-	if (fate == WAITS || fate == WAITS_TOO_LONG)
-		return fate;
-	if (!mark(place, key, key | UNFINISHED))
-		return WAITS;
+	if (fate == WAITS_TOO_LONG)
+		tell(&entry->origin);
+	if (fate == WAITS || fate == WAITS_TOO_LONG || !mark(place, key, key | UNFINISHED))
+		return 0;
 	if (entry->origin.time_ns != time_ns) { /* of another small socket that has its address by now */
 		publish(place, key);
-		return WAITS;
+		return 0;
 	}
 	if (fate == IN_TIME_WAIT)
 		tell_time_wait(&entry->origin);
 	else if (fate == OVER_UNKNOWN)
 		count_loss(handed_over_gone);
 	give_back(place);
-	return fate;
-}
-
-__weak __noinline int note_told(__u32 place)
-{
-	struct small_socket *entry = small_socket_at(place);
-
-	if (entry && entry->is_written) {
-		entry->is_written = 0;
-		entry->origin.reported = 1;
-	}
 	return 0;
 }
 
-/*
- * Over the table, a set a run. What finds no room in the reader's buffer is asked for again, the whole set: so nothing is
- * marked as told before all of it is written.
- */
-SEC("iter/bpf_map_elem")
-int settle_small_sockets(struct bpf_iter__bpf_map_elem *context)
+/* Over sets of the table of small sockets. */
+SEC("raw_tp")
+int settle_small_sockets(void *context)
 {
-	struct keys *found = context->value;
-	__u32 *set = context->key, first;
+	for_each_set_of_batch (index) {
+		__u32 set = batch.keys[index];
+		struct keys *found = bpf_map_lookup_elem(&keys, &set);
 
-	if (!set || !found || *set < 1U << settings.table_bits)
-		return 0;
-	first = *set * WIRE_WAYS;
-	for (__u32 way = 0; way < WIRE_WAYS; way++) {
-		__u32 key = found->of[way];
-		struct small_socket *entry;
-		struct wire_origin origin;
+		for (__u32 way = 0; found && way < WIRE_WAYS; way++) {
+			__u32 key = found->of[way];
 
-		if (!key || key & UNFINISHED || settle_place(first + way, key) != WAITS_TOO_LONG)
-			continue;
-		entry = small_socket_at(first + way);
-		if (!entry)
-			return 0;
-		__builtin_memcpy(&origin, &entry->origin, sizeof(origin));
-		if (!write(context->meta->seq, &origin))
-			return 0;
-		entry->is_written = 1;
+			if (key && !(key & UNFINISHED))
+				settle_place(set * WIRE_WAYS + way, key);
+		}
 	}
-	for (__u32 way = 0; way < WIRE_WAYS; way++)
-		if (found->of[way])
-			note_told(first + way);
 	return 0;
 }
 
@@ -131,23 +110,18 @@ static __always_inline bool drop(__u64 key, const struct wire_origin *origin)
 	return present && present->time_ns == origin->time_ns && take(handed_over, &key);
 }
 
-/* The same over those that are not in the table. */
-SEC("iter/bpf_map_elem")
-int settle_handed_over(struct bpf_iter__bpf_map_elem *context)
+__weak __noinline int settle_entry(__u64 key)
 {
-	struct wire_origin *found = context->value, origin;
-	__u64 *address = context->key, key;
+	struct wire_origin *found = bpf_map_lookup_elem(&handed_over, &key), origin;
 
-	if (!address || !found)
+	if (!found)
 		return 0;
-	key = *address;
 	__builtin_memcpy(&origin, found, sizeof(origin));
 	switch (fate_of((struct inet_timewait_sock *)key, &origin)) {
 	case WAITS:
 		break;
 	case WAITS_TOO_LONG:
-		if (write(context->meta->seq, &origin))
-			found->reported = 1;
+		tell(found);
 		break;
 	case IN_TIME_WAIT:
 		if (drop(key, &origin))
@@ -161,6 +135,15 @@ int settle_handed_over(struct bpf_iter__bpf_map_elem *context)
 			count_loss(handed_over_gone);
 		break;
 	}
+	return 0;
+}
+
+/* The same over those that are not in the table. */
+SEC("raw_tp")
+int settle_handed_over(void *context)
+{
+	for_each_key_of_batch (index)
+		settle_entry(batch.keys[index]);
 	return 0;
 }
 

@@ -129,14 +129,12 @@ int seed_from_table(struct bpf_iter__tcp *context)
 	return 0;
 }
 
-/* Second step: marks each listed socket that has waited for min_age, and was not marked before. */
-SEC("iter/bpf_map_elem")
-int mark_due(struct bpf_iter__bpf_map_elem *context)
+__weak __noinline int mark_entry(__u64 key)
 {
-	struct wire_origin *origin = context->value;
+	struct wire_origin *origin = bpf_map_lookup_elem(&waiting, &key);
 	__u64 now = bpf_ktime_get_boot_ns();
 
-	if (!context->key || !origin)
+	if (!origin)
 		return 0;
 	if (origin->reported && !current_round.everything) {
 		origin->reported = WIRE_REPORTED_BEFORE; /* numbers come again */
@@ -146,6 +144,15 @@ int mark_due(struct bpf_iter__bpf_map_elem *context)
 		return 0;
 	origin->reported = current_round.number;
 	__atomic_fetch_add(&current_round.due, 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
+/* Second step: marks each listed socket that has waited for min_age, and was not marked before. */
+SEC("raw_tp")
+int mark_due(void *context)
+{
+	for_each_key_of_batch (index)
+		mark_entry(batch.keys[index]);
 	return 0;
 }
 
@@ -241,30 +248,36 @@ int find_holders_before_5_17(struct bpf_iter__task_file *context)
 	return 0;
 }
 
-/* Last step: writes a record for each socket that was marked and is still there. */
-SEC("iter/bpf_map_elem")
-int report_due(struct bpf_iter__bpf_map_elem *context)
+__weak __noinline int report_entry(__u64 key)
 {
-	struct wire_origin *found = context->value, origin;
-	struct sock *sk;
+	struct wire_origin *found = bpf_map_lookup_elem(&waiting, &key), *origin = next_answer();
+	struct sock *sk = (struct sock *)key;
 
-	if (!context->key || !found || found->reported != (__u8)current_round.number)
+	if (!found || !origin || found->reported != (__u8)current_round.number)
 		return 0;
-	__builtin_memcpy(&origin, found, sizeof(origin));
-	sk = (struct sock *)origin.socket;
-	origin.time_ns = bpf_ktime_get_boot_ns();
-	if (origin.kind == WIRE_CLOSE_WAIT)
-		explain_close_wait(&origin, as_tcp(sk));
-	else if (!is_target_process(&origin))
+	__builtin_memcpy(origin, found, sizeof(*origin));
+	origin->time_ns = bpf_ktime_get_boot_ns();
+	if (origin->kind == WIRE_CLOSE_WAIT)
+		explain_close_wait(origin, as_tcp(sk));
+	else if (!is_target_process(origin))
 		return 0;
-	copy_byte_counts(&origin, as_tcp(sk), origin.kind == WIRE_CLOSE_WAIT);
+	copy_byte_counts(origin, as_tcp(sk), origin->kind == WIRE_CLOSE_WAIT);
 	/* Left meanwhile: handle_state tells it, with what it saw itself; or nobody saw it leave, and the entry is stale. */
-	if (BPF_CORE_READ(sk, sk_state) != (origin.kind == WIRE_CLOSE_WAIT ? TCP_CLOSE_WAIT : TCP_FIN_WAIT2) ||
-	    peer_port_of(sk) != origin.peer_port || local_port_of(as_tcp(sk)) != origin.local_port) {
+	if (BPF_CORE_READ(sk, sk_state) != (origin->kind == WIRE_CLOSE_WAIT ? TCP_CLOSE_WAIT : TCP_FIN_WAIT2) ||
+	    peer_port_of(sk) != origin->peer_port || local_port_of(as_tcp(sk)) != origin->local_port) {
 		unlist(sk);
 		return 0;
 	}
-	bpf_seq_write(context->meta->seq, &origin, sizeof(origin));
+	batch.origin_count++;
+	return 0;
+}
+
+/* Last step: hands out each socket that was marked and is still there. */
+SEC("raw_tp")
+int report_due(void *context)
+{
+	for_each_key_of_batch (index)
+		report_entry(batch.keys[index]);
 	return 0;
 }
 

@@ -108,7 +108,7 @@ static __always_inline struct memory *memory_of_ending(struct sock *sk)
 
 static __always_inline void on_first_fin(struct sock *sk)
 {
-	struct memory *memory = outlive(sk, memory_of_ending(sk));
+	struct memory *memory = memory_of_ending(sk);
 	struct tcp_sock *tcp = as_tcp(sk);
 	struct wire_origin *record;
 

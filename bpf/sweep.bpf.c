@@ -124,57 +124,46 @@ __weak __noinline int sweep_place(__u32 place, __u32 key)
 	return 0;
 }
 
-/* Over the table of sockets, a set a run. */
-SEC("iter/bpf_map_elem")
-int sweep_table(struct bpf_iter__bpf_map_elem *context)
+/* Over sets of the table of sockets. */
+SEC("raw_tp")
+int sweep_table(void *context)
 {
-	struct keys *found = context->value;
-	__u32 *set = context->key;
+	for_each_set_of_batch (index) {
+		__u32 set = batch.keys[index];
+		struct keys *found = bpf_map_lookup_elem(&keys, &set);
 
-	if (!set || !found || *set >= 1U << settings.table_bits)
-		return 0;
-	for (__u32 way = 0; way < WIRE_WAYS; way++) {
-		__u32 key = found->of[way];
+		for (__u32 way = 0; found && way < WIRE_WAYS; way++) {
+			__u32 key = found->of[way];
 
-		if (key && !(key & UNFINISHED))
-			sweep_place(*set * WIRE_WAYS + way, key);
+			if (key && !(key & UNFINISHED))
+				sweep_place(set * WIRE_WAYS + way, key);
+		}
 	}
 	return 0;
 }
 
-/* Over every socket that is remembered in storage: that dies with its socket. */
-SEC("iter/bpf_sk_storage_map")
-int sweep_storage(struct bpf_iter__bpf_sk_storage_map *context)
+__weak __noinline int sweep_entry(__u64 key)
 {
-	struct memory *memory = context->value;
-	struct sock *sk = context->sk;
+	struct memory *memory = bpf_map_lookup_elem(&socket_hash, &key);
+	struct sock *sk = (struct sock *)key;
 
-	if (sk && memory)
-		list_if_due(sk, memory);
-	return 0;
-}
-
-/* Over every socket that is remembered in the hash. */
-SEC("iter/bpf_map_elem")
-int sweep_hash(struct bpf_iter__bpf_map_elem *context)
-{
-	struct memory *memory = context->value;
-	__u64 *address = context->key, key;
-	struct sock *sk;
-
-	if (!address || !memory)
-		return 0;
-	key = *address;
-	memory = bpf_map_lookup_elem(&socket_hash, &key);
 	if (!memory)
 		return 0;
-	sk = (struct sock *)key;
 	if (!is_gone(sk, memory)) {
 		list_if_due(sk, memory);
 		return 0;
 	}
 	settle(sk, memory, false);
 	take(socket_hash, &key);
+	return 0;
+}
+
+/* Over sockets that are remembered in the hash. */
+SEC("raw_tp")
+int sweep_hash(void *context)
+{
+	for_each_key_of_batch (index)
+		sweep_entry(batch.keys[index]);
 	return 0;
 }
 

@@ -184,12 +184,8 @@ static __always_inline struct memory *replace(struct sock *sk)
 	if (memory)
 		return memory;
 	memory = remember_far(sk);
-	if (memory) {
-		__u8 kept = memory->kept;
-
-		clear(memory, sk);
-		memory->kept = kept;
-	}
+	if (memory)
+		clear(memory, sk); /* which says: in the hash */
 	return memory;
 }
 
@@ -208,6 +204,7 @@ static __always_inline struct memory *start_anew(struct sock *sk)
 static __always_inline struct memory *remember(struct sock *sk)
 {
 	struct memory *memory = HAS_TABLE ? recall_near(sk) : NULL, *far;
+	__u64 key = (__u64)sk;
 
 	if (memory)
 		return memory;
@@ -222,38 +219,22 @@ static __always_inline struct memory *remember(struct sock *sk)
 		__builtin_memcpy(memory, far, sizeof(*memory));
 		memory->kept = IN_TABLE;
 		memory->place = place;
-		far->closed = 1; /* nobody needs to look there */
+		far->closed = 1; /* the sweep may have found it already */
+		take(socket_hash, &key);
 	}
 	return memory;
 }
 
-/*
- * Who has sent the first FIN must not be forgotten with the socket, should nobody see that end: where the table has no
- * room for it, it goes from storage to the hash.
- */
-static __always_inline struct memory *outlive(struct sock *sk, struct memory *memory)
-{
-	__u64 key = (__u64)sk;
-	struct memory *copy;
-
-	if (!memory || memory->kept != IN_STORAGE || !put(socket_hash, &key, memory))
-		return memory;
-	copy = bpf_map_lookup_elem(&socket_hash, &key);
-	if (!copy)
-		return memory;
-	copy->kept = IN_HASH;
-	memory->closed = 1;
-	return copy;
-}
-
-/* Nothing more is to be known of the connection. Storage goes with the socket. */
+/* Nothing more is to be known of the connection. What is in the table is not in the hash. */
 static __always_inline void forget_memory(struct sock *sk, struct memory *memory)
 {
 	__u64 key = (__u64)sk;
 
-	if (HAS_TABLE && memory && memory->kept == IN_TABLE)
+	if (HAS_TABLE && memory && memory->kept == IN_TABLE) {
 		mark(memory->place, half_of(sk), 0); /* unless the sweep was first */
-	else if (memory)
+		return;
+	}
+	if (memory)
 		memory->closed = 1; /* the sweep may have found it already */
 	if (socket_hash_entries)
 		take(socket_hash, &key);

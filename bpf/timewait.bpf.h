@@ -266,7 +266,6 @@ static __always_inline bool hand_over_near(struct inet_timewait_sock *small, str
 		return false;
 	__builtin_memcpy(&entry->origin, origin, sizeof(entry->origin));
 	entry->address = (__u64)small;
-	entry->is_written = 0;
 	if (!is_looked_for) {
 		release(place, half);
 		return true;

@@ -12,6 +12,7 @@
 #define WIRE_COMM_LENGTH 16
 #define WIRE_WAYS 16	      /* places of a set: their keys are a cache line */
 #define WIRE_PORT_BITMAP 8192 /* a bit a port */
+#define WIRE_BATCH 128	      /* keys that a program looks at in one run */
 
 /* What a record is about. */
 enum wire_kind {
@@ -131,11 +132,6 @@ struct wire_census_count {
 	struct wire_process process; /* of group.pid */
 };
 
-struct wire_census_entry {
-	struct wire_census_group group;
-	struct wire_census_count count;
-};
-
 /* What TIME_WAITs are counted by, where they are only counted. */
 struct wire_count_key {
 	__u64 started_ns; /* of the process */
@@ -154,6 +150,17 @@ struct wire_count_key {
 struct wire_count {
 	__u64 time_waits;
 	char comm[WIRE_COMM_LENGTH];
+};
+
+/*
+ * What a program is run on: the frontend writes keys of a map, the program looks each of them up and answers with at most one
+ * record a key.
+ */
+struct wire_batch {
+	__u64 keys[WIRE_BATCH];
+	struct wire_origin origins[WIRE_BATCH];
+	__u32 key_count;
+	__u32 origin_count;
 };
 
 /* In place of the number of the round: an earlier one has reported it. */
@@ -197,7 +204,6 @@ struct wire_settings {
 	__u8 want_close_wait;
 	__u8 want_fin_wait2;
 	__u8 table_bits;	   /* a table of sockets has 1 << table_bits sets; 0: there is none */
-	__u8 sockets_in_storage;   /* what is not in the table is in sk_storage; 0: in a hash */
 	__u8 small_sockets_hooked; /* a hook sees each small socket enter TIME_WAIT */
 	__u8 report_exits;	   /* a CLOSE_WAIT that a process ends by its own end is told, however short */
 	__u8 census_lists_time_waits; /* each TIME_WAIT is a record of its own */
@@ -208,14 +214,13 @@ struct wire_settings {
 	__u8 counts_only;      /* TIME_WAITs are counted by process and peer, and none is sent */
 	__u8 ends_alone;       /* nothing is remembered of a connection before it begins to end */
 	__u8 has_understudies; /* other programs on the hook play in a change of state that is missed */
-	__u8 padding[5];
+	__u8 padding[6];
 };
 
 _Static_assert(sizeof(struct wire_process) == 32, "wire_process");
 _Static_assert(sizeof(struct wire_origin) == 176, "wire_origin");
 _Static_assert(sizeof(struct wire_holder) == 48, "wire_holder");
 _Static_assert(sizeof(struct wire_census_group) == 48, "wire_census_group");
-_Static_assert(sizeof(struct wire_census_entry) == 96, "wire_census_entry");
 _Static_assert(sizeof(struct wire_losses) == 96, "wire_losses");
 _Static_assert(sizeof(struct wire_settings) == 40, "wire_settings");
 _Static_assert(sizeof(struct wire_count_key) == 56, "wire_count_key");

@@ -6,14 +6,13 @@ extension ObjectFile {
   ///
   /// - Parameters:
   ///   - program: an `iter/…` program.
-  ///   - map: the map whose elements it visits; nil for the other kinds.
   ///   - recordSize: the program writes only records of this many bytes.
   ///   - body: gets one record; the span ends with the call.
   public func iterate(
-    _ program: String, over map: String? = nil, recordSize: Int, _ body: (RawSpan) -> Void
+    _ program: String, recordSize: Int, _ body: (RawSpan) -> Void
   ) throws(BPFError) {
     var descriptor: Int32 = -1
-    try check(clb_iterator_open(handle, program, map, &descriptor), "run", program)
+    try check(clb_iterator_open(handle, program, &descriptor), "run", program)
     defer { close(descriptor) }
     // A read may end inside a record; what is left moves to the front and the next read goes on behind it.
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: recordSize * 256, alignment: 8)

@@ -35,9 +35,6 @@ public struct ObjectFile: ~Copyable {
   /// right, their sum may be of two moments.
   public var losses: wire_losses { clb_object_losses(handle).pointee }
 
-  /// Are, or were, some sockets remembered in storage?
-  public var usesStorage: Bool { clb_object_uses_storage(handle) }
-
   /// Are some remembered in the hash?
   public var usesHash: Bool { clb_object_uses_hash(handle) }
 

@@ -2,25 +2,22 @@ import CLibbpf
 
 /// The reading end of a ring buffer map. Made, waited on, consumed and dropped on one thread.
 public struct RingBuffer: ~Copyable {
-  /// Keeps the receiver alive and at one address for the C callback.
-  private final class Sink {
-    var receive: (RawSpan) -> Void = { _ in }
-  }
-
   private let handle: OpaquePointer
-  private let sink: Sink
+  private let sink: RecordSink
 
-  private init(owning handle: OpaquePointer, sink: Sink) {
+  private init(owning handle: OpaquePointer, sink: RecordSink) {
     self.handle = handle
     self.sink = sink
   }
 
   public static func open(_ map: String, of object: borrowing ObjectFile) throws(BPFError) -> RingBuffer {
-    let sink = Sink()
+    let sink = RecordSink()
     var handle: OpaquePointer?
     // Unretained: the RingBuffer owns both the sink and the C handle that calls it.
     let context = Unmanaged.passUnretained(sink).toOpaque()
-    try check(clb_ring_new(object.handle, map, receiveRecord, context, &handle), "open", "ring buffer \(map)")
+    try check(
+      clb_ring_new(object.handle, map, RecordSink.receiveRecord, context, &handle), "open", "ring buffer \(map)"
+    )
     guard let handle else { throw BPFError("open", "ring buffer \(map)", code: 12) }
     return RingBuffer(owning: handle, sink: sink)
   }
@@ -40,12 +37,5 @@ public struct RingBuffer: ~Copyable {
       return clb_ring_consume(handle)
     }
     try check(result, "read", "ring buffer")
-  }
-
-  private static let receiveRecord: clb_record_fn = { context, record, size in
-    guard let context, let record else { return 0 }
-    Unmanaged<Sink>.fromOpaque(context).takeUnretainedValue()
-      .receive(RawSpan(_unsafeBytes: UnsafeRawBufferPointer(start: record, count: size)))
-    return 0
   }
 }

@@ -103,11 +103,6 @@ struct wire_round *clb_object_round(struct clb_object *object)
 	return &object->skeleton->data->current_round;
 }
 
-bool clb_object_uses_storage(struct clb_object *object)
-{
-	return object->skeleton->bss->storage_in_use;
-}
-
 bool clb_object_uses_hash(struct clb_object *object)
 {
 	return object->skeleton->bss->socket_hash_entries;
@@ -226,18 +221,20 @@ bool clb_map_has(struct clb_object *object, const char *name, const void *key, s
 	       !bpf_map__lookup_elem(map, key, key_size, &value, bpf_map__value_size(map), 0);
 }
 
-/* What a per-CPU map gives for one key. */
-static size_t shares_size(const struct bpf_map *map)
+/* What the kernel gives for one key: of a per-CPU map a value for each processor. */
+static size_t answer_size(const struct bpf_map *map)
 {
 	int processors = libbpf_num_possible_cpus();
 
+	if (bpf_map__type(map) != BPF_MAP_TYPE_PERCPU_HASH)
+		return bpf_map__value_size(map);
 	return processors > 0 ? ((bpf_map__value_size(map) + 7) & ~7u) * (size_t)processors : 0;
 }
 
 int clb_map_each(struct clb_object *object, const char *name, clb_element_fn element, void *context)
 {
 	const struct bpf_map *map = map_named(object, name);
-	size_t key_size = map ? bpf_map__key_size(map) : 0, size = map ? shares_size(map) : 0;
+	size_t key_size = map ? bpf_map__key_size(map) : 0, size = map ? answer_size(map) : 0;
 	/* A batch takes whole buckets of the hash, which are short. */
 	__u32 room = 512, count, position = 0;
 	int descriptor = map ? bpf_map__fd(map) : -1, error = 0;
@@ -265,7 +262,7 @@ int clb_map_take(struct clb_object *object, const char *name, const void *key, s
 		 clb_element_fn element, void *context)
 {
 	const struct bpf_map *map = map_named(object, name);
-	size_t size = map ? shares_size(map) : 0;
+	size_t size = map ? answer_size(map) : 0;
 	void *values = malloc(size);
 	int error = !map ? -ENOENT : !values || !size ? -ENOMEM : 0;
 
@@ -277,23 +274,36 @@ int clb_map_take(struct clb_object *object, const char *name, const void *key, s
 	return error;
 }
 
-int clb_iterator_open(struct clb_object *object, const char *name, const char *map_name, int *descriptor)
+int clb_program_run(struct clb_object *object, const char *name, const uint64_t *keys, uint32_t count,
+		    clb_record_fn record, void *context)
 {
 	struct bpf_program *program = program_named(object, name);
-	struct bpf_map *map = map_name ? map_named(object, map_name) : NULL;
-	union bpf_iter_link_info target = {};
-	LIBBPF_OPTS(bpf_iter_attach_opts, options);
+	struct wire_batch *batch = &object->skeleton->bss->batch;
+	LIBBPF_OPTS(bpf_test_run_opts, options);
+	int error;
+
+	if (!program)
+		return -ENOENT;
+	if (count > WIRE_BATCH)
+		return -E2BIG;
+	memcpy(batch->keys, keys, count * sizeof(*keys));
+	batch->key_count = count;
+	batch->origin_count = 0;
+	error = bpf_prog_test_run_opts(bpf_program__fd(program), &options);
+	for (uint32_t i = 0; !error && i < batch->origin_count && i < WIRE_BATCH; i++)
+		error = record(context, &batch->origins[i], sizeof(batch->origins[i]));
+	return error;
+}
+
+int clb_iterator_open(struct clb_object *object, const char *name, int *descriptor)
+{
+	struct bpf_program *program = program_named(object, name);
 	struct bpf_link *link;
 	int error = 0;
 
-	if (!program || (map_name && !map))
+	if (!program)
 		return -ENOENT;
-	if (map) {
-		target.map.map_fd = bpf_map__fd(map);
-		options.link_info = &target;
-		options.link_info_len = sizeof(target);
-	}
-	link = bpf_program__attach_iter(program, &options);
+	link = bpf_program__attach_iter(program, NULL);
 	if (!link)
 		return -errno;
 	*descriptor = bpf_iter_create(bpf_link__fd(link));

@@ -36,21 +36,24 @@ extension SocketCensus.Group {
   }
 }
 
-/// `struct wire_census_entry`: a group and how many sockets it has.
+/// An element of the map `groups`: a group and how many sockets it has.
 public struct KernelCensusEntry: Sendable {
   public var group: SocketCensus.Group
   public var count: SocketCensus.Count
 
-  public static let size = MemoryLayout<wire_census_entry>.size
-
-  public init(_ record: RawSpan) throws(RecordError) {
-    guard record.byteCount == Self.size else { throw .wrongLength(record.byteCount) }
-    let wire = record.unsafeLoadUnaligned(as: wire_census_entry.self)
-    guard let state = SocketCensus.State(rawValue: wire.group.state) else {
-      throw .unknownKind(wire.group.state)
+  /// - Parameters:
+  ///   - key: `struct wire_census_group`.
+  ///   - value: `struct wire_census_count`.
+  public init(key: RawSpan, value: RawSpan) throws(RecordError) {
+    guard key.byteCount == MemoryLayout<wire_census_group>.size else { throw .wrongLength(key.byteCount) }
+    guard value.byteCount == MemoryLayout<wire_census_count>.size else { throw .wrongLength(value.byteCount) }
+    let wireGroup = key.unsafeLoadUnaligned(as: wire_census_group.self)
+    let wireCount = value.unsafeLoadUnaligned(as: wire_census_count.self)
+    guard let state = SocketCensus.State(rawValue: wireGroup.state) else {
+      throw .unknownKind(wireGroup.state)
     }
-    group = SocketCensus.Group(wire.group, state, process: Process(wire.count.process))
-    count = SocketCensus.Count(sockets: Int(wire.count.sockets), shared: Int(wire.count.shared))
+    group = SocketCensus.Group(wireGroup, state, process: Process(wireCount.process))
+    count = SocketCensus.Count(sockets: Int(wireCount.sockets), shared: Int(wireCount.shared))
   }
 }
 

@@ -44,8 +44,8 @@ public enum CensusReader {
     var census = SocketCensus()
     if let notesOwners { try object.iterate(notesOwners, recordSize: KernelTimeWait.size) { _ in } }
     try count(object, settings, &census)
-    try object.iterate("report_groups", over: "groups", recordSize: KernelCensusEntry.size) { record in
-      guard let entry = try? KernelCensusEntry(record) else { return census.uncounted += 1 }
+    try object.forEachElement(of: "groups") { key, value in
+      guard let entry = try? KernelCensusEntry(key: key, value: value) else { return census.uncounted += 1 }
       census.add(entry.group.reduced(to: settings.details), entry.count)
     }
     census.uncounted += Int(object.losses.groups_full)
@@ -70,7 +70,7 @@ public enum CensusReader {
     }
     object.writePorts(local: settings.filters.localPorts?.bitmap, peer: settings.filters.peerPorts?.bitmap)
     try object.chooseOnly(
-      programs: ["count_sockets", "report_groups"] + (notesOwners.map { [$0] } ?? []),
+      programs: ["count_sockets"] + (notesOwners.map { [$0] } ?? []),
       maps: ["groups", "owners", "listening_ports"])
     try object.resize(
       map: "groups", maxEntries: details.isEmpty ? 65_536 : UInt32(SocketCensus.mostGroups), preallocated: false

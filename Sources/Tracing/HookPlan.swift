@@ -20,8 +20,6 @@ struct HookPlan {
   /// When a small socket enters TIME_WAIT; nil: the frontend looks.
   var smallSocket: Hook?
   var generation: Generation
-  /// The others in sk_storage, rather than in a hash.
-  var usesSocketStorage: Bool
   /// bpf_loop() is there.
   var loops: Bool
   /// Maps may allocate as they grow, rather than at the start.
@@ -62,9 +60,7 @@ struct HookPlan {
   /// In the order in which they must be attached: an understudy looks at what the programs before it have done.
   var programs: [String] { hooks.map(\.program) + (needsUnderstudies ? Self.understudies : []) }
 
-  var iterators: [String] {
-    ["iter/task_file", "iter/tcp", "iter/bpf_map_elem"] + (usesSocketStorage ? ["iter/bpf_sk_storage_map"] : [])
-  }
+  static let iterators = ["iter/task_file", "iter/tcp"]
 
   private static let stateName = "tp_btf/inet_sock_set_state"
   private static let stateSince7 = Hook(program: "handle_state_since_7_0", name: stateName)
@@ -89,8 +85,7 @@ struct HookPlan {
     [
       "handle_accept", "handle_accept_before_6_10", "handle_accept_return", "handle_read",
       stateSince7.program, endingState.program, "find_holders", "find_holders_before_5_17", sweepOfTable,
-      sweepOfStorage,
-      settlingOfTable, fork, "note_owners", "note_owners_before_5_17", "count_sockets", "report_groups",
+      settlingOfTable, fork, "note_owners", "note_owners_before_5_17", "count_sockets",
     ] + understudies
     + Generation.allCases.flatMap {
       [$0.state.program, $0.smallSocketExit.program]
@@ -99,7 +94,6 @@ struct HookPlan {
 
   static let sweepOfTable = "sweep_table"
   static let settlingOfTable = "settle_small_sockets"
-  static let sweepOfStorage = "sweep_storage"
 
   /// Reads every open file for who holds a socket.
   var holders: String { loops ? "find_holders" : "find_holders_before_5_17" }
@@ -121,11 +115,6 @@ struct HookPlan {
       throw TracingError(
         problem: "cannot use --hooks \(choice.rawValue): \(reason)", mend: "use --hooks auto")
     }
-    // v5.11 let tracing programs use sk_storage, and brought this helper in the same release.
-    // Between v6.18 and v7.2: with this function the kernel unlinks the storage of a socket that is freed while an
-    // iterator is at it, which then follows NULL in __bpf_sk_storage_map_seq_show(): the kernel dies of it.
-    let hasStorage =
-      types.hasHelper("BPF_FUNC_get_current_task_btf") && !types.hasFunction("bpf_selem_unlink_nofail")
     // v6.1, struct bpf_mem_alloc: before, a map that allocates inside a tracing program can deadlock.
     let mapsGrow = types.hasStruct("bpf_mem_alloc")
     // v5.12, 5ffa25502b5a, the atomics that a table takes, leave no trace among the types; this helper came in v5.13.
@@ -138,10 +127,8 @@ struct HookPlan {
     let endsAlone = asksNoOpener && generation == .present && !needsUnderstudies
     func plan(_ acceptOrRead: Hook?, _ smallSocket: Hook?) -> HookPlan {
       let accept = endsAlone ? nil : acceptOrRead
-      // A kprobe gets the socket as a number, which sk_storage does not take.
       return HookPlan(
         accept: accept, smallSocket: smallSocket, generation: generation,
-        usesSocketStorage: hasStorage && accept != acceptReturn,
         loops: types.hasHelper("BPF_FUNC_loop"), mapsGrow: mapsGrow, needsUnderstudies: needsUnderstudies,
         endsAlone: endsAlone)
     }

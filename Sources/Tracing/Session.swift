@@ -14,6 +14,7 @@ final class Session {
   private var clock: BootClock
   private var told: [Loss.Place: UInt64] = [:]
   private var nextRound: UInt64 = 0
+  private var nextSweep: UInt64 = 0
   private var nextWalk: UInt64 = 0
   private var nextSettling: UInt64 = 0
   private var batch: [Event] = []
@@ -25,6 +26,7 @@ final class Session {
       let link: Link
       init(_ link: consuming Link) { self.link = link }
     }
+    var isEmpty: Bool { links.isEmpty }
     func append(_ link: consuming Link) { links.append(Box(link)) }
   }
 
@@ -75,7 +77,6 @@ final class Session {
     links = Links()
     object.withSettings { wire in
       settings.write(to: &wire)
-      wire.sockets_in_storage = plan.usesSocketStorage ? 1 : 0
       wire.small_sockets_hooked = plan.smallSocket == nil ? 0 : 1
       wire.table_bits = plan.usesTable ? Self.tableBits : 0
       wire.has_understudies = plan.needsUnderstudies ? 1 : 0
@@ -85,7 +86,6 @@ final class Session {
     let chosen =
       plan.programs + [plan.holders] + (settings.followsChildren ? [HookPlan.fork] : [])
       + (plan.usesTable ? [HookPlan.sweepOfTable, HookPlan.settlingOfTable] : [])
-      + (plan.usesSocketStorage ? [HookPlan.sweepOfStorage] : [])
     for program in HookPlan.optionalPrograms {
       try object.choose(program, load: chosen.contains(program))
     }
@@ -94,7 +94,7 @@ final class Session {
     }
     // Where a map must have its memory from the start it is kept small; what does not fit is counted.
     try object.resize(
-      map: "socket_hash", maxEntries: plan.usesSocketStorage ? 16_384 : plan.mapsGrow ? 1_048_576 : 131_072,
+      map: "socket_hash", maxEntries: plan.mapsGrow ? 1_048_576 : 131_072,
       preallocated: !plan.mapsGrow)
     for map in ["waiting", "handed_over"] {
       try object.resize(
@@ -125,11 +125,14 @@ final class Session {
 
   /// 1,024 sets of 16: 4 MiB for the sockets and 3 for the small ones.
   private static let tableBits: UInt8 = 10
+  private static let setsOfSockets = Array(0..<UInt64(1) << tableBits)
+  private static let setsOfSmallSockets = setsOfSockets.map { $0 | 1 << tableBits }
+  private static let setsOfBatch = Int(WIRE_BATCH / WIRE_WAYS)
 
   func startEvent(version: String) -> Start {
     Start(
       time: now, version: version, kernel: Host.kernelRelease,
-      hooks: plan.hooks.map(\.name) + plan.iterators,
+      hooks: plan.hooks.map(\.name) + HookPlan.iterators,
       refusals: plan.refusals + (Capabilities.current.contains(.sysAdmin) ? [] : [Self.ownNamespaceOnly]))
   }
 
@@ -141,18 +144,20 @@ final class Session {
   /// Reads until `isStopping`, then once more, so that nothing that happened before is left out.
   func run(into queue: EventQueue, isStopping: () -> Bool) throws {
     let ring = try RingBuffer.open("events", of: object)
-    // Iterators are made anew for each round, which takes this one; namespaces are not entered any more.
+    // Iterators are made anew for each round, and programs are run, which takes this one; namespaces are not entered any more.
     try Capabilities.keep(.bpf)
     while !isStopping() {
       try ring.wait(milliseconds: 100)
       try read(ring)
       queue.push(takeBatch())
     }
-    (nextRound, nextWalk, nextSettling) = (0, 0, 0)
+    (nextRound, nextSweep, nextWalk, nextSettling) = (0, 0, 0, 0)
     try read(ring)
     // What the followed processes leave behind is theirs, however young it is.
     if settings.followsChildren {
-      try forEachWaiting(ofAnyAge: true) { record, holders in enter(record, holders: holders) }
+      beginRound(ofAnyAge: true)
+      try sweep()
+      try forEachWaiting { record, holders in enter(record, holders: holders) }
     }
     queue.push(takeBatch())
   }
@@ -168,16 +173,14 @@ final class Session {
     let now = Host.bootNanoseconds
     guard now >= nextRound else { return }
     nextRound = now + TraceSettings.roundNanoseconds
-    if now >= nextWalk {
-      let cpuTime = Host.threadCPUNanoseconds
+    beginRound()
+    try sweepIfDue()
+    // When something is due, this walks every open file of the host.
+    try sparingly(&nextWalk, longestPause: Self.longestPause) {
       try forEachWaiting { record, holders in enter(record, holders: holders) }
-      // When something is due, this walks every open file of the host: it takes a twentieth of a core at the most.
-      nextWalk = now + min(20 * (Host.threadCPUNanoseconds - cpuTime), Self.longestPause)
     }
-    if now >= nextSettling {
-      let cpuTime = Host.threadCPUNanoseconds
-      try settle { enter($0) }
-      nextSettling = now + min(20 * (Host.threadCPUNanoseconds - cpuTime), Self.longestDelay)
+    try sparingly(&nextSettling, longestPause: Self.longestDelay) {
+      try forEachSmallSocket { enter($0) }
     }
     try ring.consume { enter(decode($0)) }
     noteLosses()
@@ -187,6 +190,16 @@ final class Session {
   private func noteClocks() {
     clock.offsetNanoseconds = Host.bootClockOffsetNanoseconds
     object.suspendedNanoseconds = Host.suspendedNanoseconds
+  }
+
+  /// Does it if its time has come, and sets that of the next one: it takes a twentieth of a core at the most, unless that
+  /// would be a longer pause than this.
+  private func sparingly(_ next: inout UInt64, longestPause: UInt64, _ work: () throws -> Void) throws {
+    let now = Host.bootNanoseconds
+    guard now >= next else { return }
+    let cpuTime = Host.threadCPUNanoseconds
+    try work()
+    next = now + min(20 * (Host.threadCPUNanoseconds - cpuTime), longestPause)
   }
 
   /// However large the host: who waits is not told later than this.
@@ -228,88 +241,80 @@ final class Session {
     }
   }
 
-  /// What has been in CLOSE_WAIT or FIN_WAIT2 for the minimum age: marked, its holders found, then handed out.
+  /// A round looks for what has been in CLOSE_WAIT or FIN_WAIT2 for the minimum age. It sweeps once, then hands out.
   ///
   /// - Parameters:
   ///   - everything: what was handed out before as well.
   ///   - ofAnyAge: what has not been there for the minimum age as well.
-  func forEachWaiting(
-    everything: Bool = false, ofAnyAge: Bool = false,
-    _ body: (_ record: KernelOrigin, _ holders: [Holder]) -> Void
-  ) throws {
-    let due = try markDue(everything: everything, ofAnyAge: ofAnyAge)
-    if due > 0 {
-      var holders = HolderIndex()
-      if settings.states.contains(.closeWait) {
-        try object.iterate(plan.holders, recordSize: KernelHolder.size) { record in
-          guard let found = try? KernelHolder(record) else { return note(1, .malformed) }
-          holders.insert(found)
-        }
-        holders.sort()
-      }
-      try object.iterate("report_due", over: "waiting", recordSize: KernelOrigin.size) { record in
-        guard let origin = decode(record) else { return }
-        body(origin, holders.holders(of: origin.socket))
-      }
-    }
-  }
-
-  /// Small sockets: those in TIME_WAIT come through the ring, those that stay in FIN_WAIT2 are handed out.
-  func settle(_ body: (KernelOrigin) -> Void) throws {
-    try sweep()
-    func handOut(_ record: RawSpan) {
-      if let origin = decode(record) { body(origin) }
-    }
-    if plan.usesTable {
-      try object.iterate(
-        HookPlan.settlingOfTable, over: "keys", recordSize: KernelOrigin.size, handOut)
-    }
-    if object.usesHandedOver {
-      try object.iterate("settle_handed_over", over: "handed_over", recordSize: KernelOrigin.size, handOut)
-    }
-  }
-
-  /// Everything that waits, whether or not it was told before.
-  func forEachOrigin(ofAnyAge: Bool = false, _ body: (Origin) -> Void) throws {
-    noteClocks()
-    var all = Ledger(filter: settings.filter)
-    try forEachWaiting(everything: true, ofAnyAge: ofAnyAge) { record, holders in
-      all.enter(record, holders: holders, clock: clock, body)
-    }
-    try settle { all.enter($0, clock: clock, body) }
-  }
-
-  private func markDue(everything: Bool, ofAnyAge: Bool) throws -> UInt32 {
-    guard settings.states != [.timeWait] else { return 0 }
+  private func beginRound(everything: Bool = false, ofAnyAge: Bool = false) {
     object.withRound { round in
       round.number = round.number % UInt32(WIRE_REPORTED_BEFORE - 1) + 1
       round.due = 0
       round.everything = everything ? 1 : 0
       round.min_age_ns = ofAnyAge ? 0 : settings.minAgeNanoseconds
     }
-    try sweep()
-    try sweepStorage()
-    if object.usesWaiting {
-      try object.iterate("mark_due", over: "waiting", recordSize: KernelOrigin.size) { _ in }
-    }
-    return object.withRound { $0.due }
   }
 
-  /// Goes over what is remembered of connections that are young: what waits too long is listed, and what ended unseen is
-  /// followed to its small socket.
-  private func sweep() throws {
+  /// What waits: marked, its holders found, then handed out.
+  private func forEachWaiting(_ body: (_ record: KernelOrigin, _ holders: [Holder]) -> Void) throws {
+    guard settings.states != [.timeWait], object.usesWaiting else { return }
+    try object.run("mark_due", overHash: "waiting") { _ in }
+    guard object.withRound({ $0.due }) > 0 else { return }
+    var holders = HolderIndex()
+    if settings.states.contains(.closeWait) {
+      try object.iterate(plan.holders, recordSize: KernelHolder.size) { record in
+        guard let found = try? KernelHolder(record) else { return note(1, .malformed) }
+        holders.insert(found)
+      }
+      holders.sort()
+    }
+    try object.run("report_due", overHash: "waiting") { record in
+      guard let origin = decode(record) else { return }
+      body(origin, holders.holders(of: origin.socket))
+    }
+  }
+
+  /// Small sockets: those in TIME_WAIT come through the ring, those that stay in FIN_WAIT2 are handed out.
+  private func forEachSmallSocket(_ body: (KernelOrigin) -> Void) throws {
+    func handOut(_ record: RawSpan) {
+      if let origin = decode(record) { body(origin) }
+    }
     if plan.usesTable {
-      try object.iterate(HookPlan.sweepOfTable, over: "keys", recordSize: KernelOrigin.size) { _ in }
+      try object.run(
+        HookPlan.settlingOfTable, over: Self.setsOfSmallSockets, batchSize: Self.setsOfBatch, handOut)
     }
-    if object.usesHash {
-      try object.iterate("sweep_hash", over: "socket_hash", recordSize: KernelOrigin.size) { _ in }
-    }
+    if object.usesHandedOver { try object.run("settle_handed_over", overHash: "handed_over", handOut) }
   }
 
-  /// The same for those in storage, of which there may be many, and which take it with them when they end.
-  private func sweepStorage() throws {
-    guard object.usesStorage else { return }
-    try object.iterate(HookPlan.sweepOfStorage, over: "socket_storage", recordSize: KernelOrigin.size) { _ in }
+  /// Everything that waits, whether or not it was told before.
+  func forEachOrigin(ofAnyAge: Bool = false, _ body: (Origin) -> Void) throws {
+    noteClocks()
+    var all = Ledger(filter: settings.filter)
+    beginRound(everything: true, ofAnyAge: ofAnyAge)
+    try sweep()
+    try forEachWaiting { record, holders in all.enter(record, holders: holders, clock: clock, body) }
+    try forEachSmallSocket { all.enter($0, clock: clock, body) }
+  }
+
+  /// TIME_WAITs that no hook has told, into the ring or the counts.
+  func settle() throws {
+    beginRound()
+    try sweepIfDue()
+    try forEachSmallSocket { _ in }
+  }
+
+  private func sweepIfDue() throws {
+    try sparingly(&nextSweep, longestPause: Self.longestPause, sweep)
+  }
+
+  /// Goes over what is remembered of connections: what waits too long is listed, and what ended unseen is followed to its
+  /// small socket. Without hooks nothing has changed since it was read.
+  private func sweep() throws {
+    guard !links.isEmpty else { return }
+    if plan.usesTable {
+      try object.run(HookPlan.sweepOfTable, over: Self.setsOfSockets, batchSize: Self.setsOfBatch) { _ in }
+    }
+    if object.usesHash { try object.run("sweep_hash", overHash: "socket_hash") { _ in } }
   }
 
   /// What was lost since this was called last.

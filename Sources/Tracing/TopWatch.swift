@@ -40,13 +40,13 @@ public final class TopWatch {
   public var roundNanoseconds: UInt64 { TraceSettings.roundNanoseconds }
 
   /// Finds the small sockets that have entered TIME_WAIT and that no hook has told.
-  public func settle() throws { try session.settle { _ in } }
+  public func settle() throws { try session.settle() }
 
   /// Everything as it is now, and what was lost since the last look.
   public func look() throws -> (report: TopReport, losses: [Loss]) {
     try settle()
     history.look(at: Host.bootNanoseconds)
-    try session.object.forEachElement(ofPerCPUMap: "counts") { key, shares in
+    try session.object.forEachElement(of: "counts") { key, shares in
       if let count = try? KernelCount(key: key, shares: shares) { history.enter(count) }
     }
     history.forgetIdle(take)

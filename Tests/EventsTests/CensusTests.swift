@@ -16,7 +16,11 @@ private let entry = Records.bytes(
   6e67696e780000000000000000000000          |   "nginx"
   """)
 
-private func decode(_ bytes: [UInt8]) throws -> KernelCensusEntry { try KernelCensusEntry(bytes.span.bytes) }
+/// The key has 48 bytes.
+private func decode(_ bytes: [UInt8]) throws -> KernelCensusEntry {
+  let (key, value) = (Array(bytes.prefix(48)), Array(bytes.dropFirst(48)))
+  return try KernelCensusEntry(key: key.span.bytes, value: value.span.bytes)
+}
 private func decodeTimeWait(_ bytes: [UInt8]) throws -> KernelTimeWait { try KernelTimeWait(bytes.span.bytes) }
 
 private let nginx = Process(pid: 4123, tid: 4123, comm: Comm("nginx"), startedNanoseconds: 10_000_000_000)
@@ -53,7 +57,7 @@ private func ended(_ connection: Connection, at nanoseconds: Int64 = 0) -> Event
   }
 
   @Test func `refuses what it does not know`() {
-    #expect(throws: RecordError.wrongLength(95)) {
+    #expect(throws: RecordError.wrongLength(47)) {
       try decode(Array(entry.dropLast()))
     }
     var strange = entry

@@ -43,8 +43,6 @@ uint8_t *clb_object_peer_ports(struct clb_object *object);
 /* Valid after the load, shared with the programs. */
 const struct wire_losses *clb_object_losses(struct clb_object *object);
 struct wire_round *clb_object_round(struct clb_object *object);
-/* Some sockets are, or were, remembered there. */
-bool clb_object_uses_storage(struct clb_object *object);
 /* There are entries in the map. */
 bool clb_object_uses_hash(struct clb_object *object);
 bool clb_object_uses_waiting(struct clb_object *object);
@@ -70,7 +68,7 @@ int clb_map_put(struct clb_object *object, const char *map, const void *key, siz
 /* The value of a key must have no more than 8 bytes. */
 bool clb_map_has(struct clb_object *object, const char *map, const void *key, size_t key_size);
 
-/* One element of a per-CPU hash: its key, and the values of all processors, each rounded up to 8 bytes. */
+/* An element of a hash: its key and value; of a per-CPU hash the values of all processors, each rounded up to 8 bytes. */
 typedef void (*clb_element_fn)(void *context, const void *key, size_t key_size, const void *values,
 			       size_t values_size);
 /* What is added or deleted meanwhile may be left out or come twice. */
@@ -79,11 +77,16 @@ int clb_map_each(struct clb_object *object, const char *map, clb_element_fn elem
 int clb_map_take(struct clb_object *object, const char *map, const void *key, size_t key_size,
 		 clb_element_fn element, void *context);
 
-/* A descriptor that is read to its end; over the elements of a map if one is named. */
-int clb_iterator_open(struct clb_object *object, const char *program, const char *map, int *descriptor);
+/* A descriptor that is read to its end. */
+int clb_iterator_open(struct clb_object *object, const char *program, int *descriptor);
 
-/* Returns 0 to go on, or a negative number that ends the poll and is what it returns. */
+/* Returns 0 to go on, or a negative number that ends the call and is what it returns. */
 typedef int (*clb_record_fn)(void *context, void *record, size_t size);
+
+/* Runs a program on a batch of keys, no more than WIRE_BATCH, and hands out each record of its answer. */
+int clb_program_run(struct clb_object *object, const char *program, const uint64_t *keys, uint32_t count,
+		    clb_record_fn record, void *context);
+
 int clb_ring_new(struct clb_object *object, const char *map, clb_record_fn record, void *context,
 		 struct clb_ring **out);
 /*

@@ -1,12 +1,12 @@
 import CLibbpf
 
 extension ObjectFile {
-  /// The key of an element, and the values of all processors behind one another.
-  public typealias Element = (_ key: RawSpan, _ shares: RawSpan) -> Void
+  /// The key of an element, and its value; of a per-CPU hash the values of all processors behind one another.
+  public typealias Element = (_ key: RawSpan, _ value: RawSpan) -> Void
 
-  /// Hands out every element of a per-CPU hash. What is added or deleted meanwhile may be left out or come twice.
+  /// Hands out every element of a hash. What is added or deleted meanwhile may be left out or come twice.
   /// The spans end with the call.
-  public func forEachElement(ofPerCPUMap map: String, _ body: Element) throws(BPFError) {
+  public func forEachElement(of map: String, _ body: Element) throws(BPFError) {
     try withSink(body) { context throws(BPFError) in
       try check(clb_map_each(handle, map, receiveElement, context), "read", map)
     }
