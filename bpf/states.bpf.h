@@ -206,6 +206,17 @@ static __always_inline void on_close_wait_left(struct sock *sk, struct memory *m
 	send(end);
 }
 
+/*
+ * By a reset, or because nobody answers any more: then there is no small socket to look for. Other errors may be notes of a
+ * router's (IP_RECVERR), of a connection that ended like any other.
+ */
+static __always_inline bool was_aborted(struct sock *sk)
+{
+	int error = sk->sk_err;
+
+	return error == ECONNRESET || error == ETIMEDOUT || error == ECONNABORTED;
+}
+
 /* Where the search was given up the sweep tries once more. False: it cannot. */
 static __always_inline bool leave_to_sweep(struct sock *sk, const struct wire_origin *origin, struct net *net)
 {
@@ -269,6 +280,8 @@ static __always_inline void on_closed_actively(struct sock *sk, int from)
 		forget_memory(sk, memory);
 	else if (memory)
 		memory->closed = 1; /* for the last of them to forget */
+	if (was_aborted(sk))
+		return;
 	/* close() may come long after the last packet. */
 	origin.time_ns = sk->sk_lock.owned && !settings.ends_alone ? bpf_ktime_get_boot_ns() : packet_ns(tcp);
 	origin.entered_from = from;
