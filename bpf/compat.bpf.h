@@ -92,6 +92,23 @@ static __always_inline struct sock *socket_of_file(struct file *file)
 	return BPF_CORE_READ(socket, sk);
 }
 
+/*
+ * v5.6, 2303f994b3e1: a socket of MPTCP, as Go listens with, is a shell around TCP sockets. The first of them is the listener,
+ * or the connection unless that has moved on to others. A kernel without CONFIG_MPTCP does not have the type.
+ */
+struct mptcp_sock {
+	struct sock *first;
+} __attribute__((preserve_access_index));
+
+static __always_inline struct sock *tcp_socket_behind(struct sock *sk)
+{
+	struct mptcp_sock *shell = (void *)sk;
+
+	if (!sk || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_MPTCP || !bpf_core_field_exists(shell->first))
+		return sk;
+	return BPF_CORE_READ(shell, first);
+}
+
 /* v6.10, fc7566ad0a82: a program may say that it is not to be put aside for another process. */
 extern void bpf_preempt_disable(void) __ksym __weak;
 extern void bpf_preempt_enable(void) __ksym __weak;

@@ -21,7 +21,7 @@ static __always_inline struct sock *tcp_socket_of(struct bpf_iter__task_file *co
 
 	if (!file)
 		return NULL;
-	sk = socket_of_file(file);
+	sk = tcp_socket_behind(socket_of_file(file));
 	return sk && is_tcp(sk) ? sk : NULL;
 }
 
