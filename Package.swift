@@ -20,7 +20,11 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 // Floors: a module depends only on lower ones. docs/design.md says what each is for.
 let package = Package(
   name: "tcplinger",
-  products: [.executable(name: "tcplinger", targets: ["tcplinger"])],
+  products: [
+    .executable(name: "tcplinger", targets: ["tcplinger"]),
+    // For the tests alone: plays a kernel that refuses.
+    .library(name: "tcplinger-refusal", type: .dynamic, targets: ["Refusal"]),
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
   ],
@@ -56,12 +60,14 @@ let package = Package(
     tests("RenderTests", ["Events", "Render"]),
     tests("SystemTests", ["System"]),
     tests("CommandTests", ["tcplinger"]),
+    tests("TracingTests", ["BPF", "Events", "System", "Tracing"]),
 
     // What the tests on real sockets are made of, and the program that plays the processes.
     .target(name: "CStage", path: "Tests/CStage", publicHeadersPath: ".", cSettings: strictC),
     .target(name: "Stage", dependencies: ["CStage"], path: "Tests/Stage", swiftSettings: swiftSettings),
     tests("KernelTests", ["Stage", "tcplinger-player", "tcplinger-workload"]),
     tests("EndToEndTests", ["Stage", "tcplinger-player"]),
+    .target(name: "Refusal", path: "Tests/Refusal", cSettings: strictC, linkerSettings: [.linkedLibrary("dl")]),
     .executableTarget(name: "tcplinger-player", path: "Tests/Player", cSettings: strictC),
 
     // Makes the trouble that the tool names: for the demonstration, the tests and the benchmark.

@@ -28,8 +28,8 @@ func check(_ result: Int32, _ operation: String, _ object: String) throws(BPFErr
 }
 
 extension BPFError {
-  /// The system's words alone.
-  public var reason: String { String(cString: strerror(code)) }
+  /// The system's words alone. The kernel answers ENOTSUPP, which the C library has no words for.
+  public var reason: String { code == 524 ? "Not supported by this kernel" : String(cString: strerror(code)) }
 
   /// EPERM or EACCES; the verifier's refusals are EACCES as well.
   public var isPermission: Bool { code == EPERM || code == EACCES }

@@ -34,11 +34,13 @@ public enum LibraryLog {
   }
 
   fileprivate static func append(_ level: Level, _ line: String) {
+    // The verifier's log comes as one piece of many lines.
+    let lines = line.split(separator: "\n").map(String.init)
     let receive = state.withLock { state in
-      if level == .warning { state.warnings.append(line) }
+      if level == .warning { state.warnings += lines }
       return state.receive
     }
-    receive?(level, line)
+    for line in lines { receive?(level, line) }
   }
 }
 

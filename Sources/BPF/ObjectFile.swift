@@ -58,15 +58,15 @@ public struct ObjectFile: ~Copyable {
     body(&clb_object_round(handle).pointee)
   }
 
-  /// Leaves a program out of the next `load`, or takes it in.
-  public func choose(_ program: String, load: Bool) throws(BPFError) {
-    try check(clb_program_choose(handle, program, load), "choose", program)
+  /// Leaves out of the next `load` all programs but these.
+  public func chooseOnly(programs: [String]) throws(BPFError) {
+    clb_object_choose_no_program(handle)
+    for program in programs { try check(clb_program_choose(handle, program, true), "choose", program) }
   }
 
-  /// Leaves out of the next `load` all programs and maps but these.
-  public func chooseOnly(programs: [String], maps: [String]) throws(BPFError) {
-    clb_object_choose_none(handle)
-    for program in programs { try choose(program, load: true) }
+  /// Leaves out of the next `load` all maps but these.
+  public func chooseOnly(maps: [String]) throws(BPFError) {
+    clb_object_choose_no_map(handle)
     for map in maps { try check(clb_map_choose(handle, map), "choose", map) }
   }
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 struct clb_object {
@@ -140,14 +141,41 @@ int clb_program_choose(struct clb_object *object, const char *name, bool load)
 	return program ? bpf_program__set_autoload(program, load) : -ENOENT;
 }
 
-void clb_object_choose_none(struct clb_object *object)
+const char *clb_program_section(struct clb_object *object, const char *name)
+{
+	struct bpf_program *program = program_named(object, name);
+
+	return program ? bpf_program__section_name(program) : NULL;
+}
+
+void clb_object_choose_no_program(struct clb_object *object)
 {
 	struct bpf_program *program;
-	struct bpf_map *map;
 
 	bpf_object__for_each_program(program, object->skeleton->obj) bpf_program__set_autoload(program, false);
+}
+
+void clb_object_choose_no_map(struct clb_object *object)
+{
+	struct bpf_map *map;
+
 	bpf_object__for_each_map(map, object->skeleton->obj) if (!bpf_map__is_internal(map))
 		bpf_map__set_autocreate(map, false);
+}
+
+int clb_object_shrink_maps(struct clb_object *object)
+{
+	struct bpf_map *map;
+	int error = 0;
+
+	bpf_object__for_each_map(map, object->skeleton->obj)
+	{
+		bool is_ring = bpf_map__type(map) == BPF_MAP_TYPE_RINGBUF;
+
+		if (!bpf_map__is_internal(map) && !error)
+			error = bpf_map__set_max_entries(map, is_ring ? (__u32)sysconf(_SC_PAGESIZE) : 1);
+	}
+	return error;
 }
 
 int clb_map_choose(struct clb_object *object, const char *name)
@@ -286,7 +314,8 @@ int clb_program_run(struct clb_object *object, const char *name, const uint64_t 
 		return -ENOENT;
 	if (count > WIRE_BATCH)
 		return -E2BIG;
-	memcpy(batch->keys, keys, count * sizeof(*keys));
+	if (count)
+		memcpy(batch->keys, keys, count * sizeof(*keys));
 	batch->key_count = count;
 	batch->origin_count = 0;
 	error = bpf_prog_test_run_opts(bpf_program__fd(program), &options);

@@ -30,17 +30,20 @@ public enum CensusReader {
   public static func read(_ settings: CensusSettings, listsTimeWaits: Bool = false) throws -> SocketCensus {
     try Session.requireKernel()
     LibraryLog.capture()
-    var notesOwners: String?
-    if settings.details.contains(.owner) {
-      notesOwners =
-        try Session.kernelTypes().hasHelper("BPF_FUNC_loop") ? "note_owners" : "note_owners_before_5_17"
-    }
-    let object: ObjectFile
-    do throws(BPFError) {
-      object = try load(settings, notesOwners: notesOwners, listsTimeWaits: listsTimeWaits)
-    } catch {
-      throw TracingError.loading(error, log: LibraryLog.takeWarnings())
-    }
+    let notesOwners = settings.details.contains(.owner) ? noteOwners(try Session.kernelTypes()) : nil
+    return try explained { try read(settings, notesOwners: notesOwners, listsTimeWaits: listsTimeWaits) }
+  }
+
+  static let countSockets = "count_sockets"
+
+  static func noteOwners(_ types: borrowing KernelTypes) -> String {
+    types.hasHelper("BPF_FUNC_loop") ? "note_owners" : "note_owners_before_5_17"
+  }
+
+  private static func read(
+    _ settings: CensusSettings, notesOwners: String?, listsTimeWaits: Bool
+  ) throws -> SocketCensus {
+    let object = try load(settings, notesOwners: notesOwners, listsTimeWaits: listsTimeWaits)
     var census = SocketCensus()
     if let notesOwners { try object.iterate(notesOwners, recordSize: KernelTimeWait.size) { _ in } }
     try count(object, settings, &census)
@@ -69,9 +72,8 @@ public enum CensusReader {
       wire.census_lists_time_waits = listsTimeWaits ? 1 : 0
     }
     object.writePorts(local: settings.filters.localPorts?.bitmap, peer: settings.filters.peerPorts?.bitmap)
-    try object.chooseOnly(
-      programs: ["count_sockets"] + (notesOwners.map { [$0] } ?? []),
-      maps: ["groups", "owners", "listening_ports"])
+    try object.chooseOnly(programs: [countSockets] + (notesOwners.map { [$0] } ?? []))
+    try object.chooseOnly(maps: ["groups", "owners", "listening_ports"])
     try object.resize(
       map: "groups", maxEntries: details.isEmpty ? 65_536 : UInt32(SocketCensus.mostGroups), preallocated: false
     )
@@ -90,7 +92,7 @@ public enum CensusReader {
         try namespace.enter {
           // The kernel has one table for all namespaces, and goes over the whole of it for each.
           if let usage = SocketUsage.ofThread, usage.inUse == 0, usage.small == 0 { return }
-          try object.iterate("count_sockets", recordSize: KernelTimeWait.size) { record in
+          try object.iterate(countSockets, recordSize: KernelTimeWait.size) { record in
             guard let timeWait = try? KernelTimeWait(record) else { return census.uncounted += 1 }
             census.timeWaits.append(timeWait)
           }

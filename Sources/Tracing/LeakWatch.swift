@@ -20,14 +20,18 @@ public final class LeakWatch {
   /// Hands out every connection that has been in its state for the minimum age.
   ///
   /// - Returns: what was lost since the look before.
+  /// - Throws: `TracingError` where the kernel refuses a program that it has loaded.
   public func look(_ body: (Origin) -> Void) throws -> [Loss] {
     if !isSeeded {
-      try session.seed()
-      // The next looks make iterators anew, which takes this one; without one, there is nothing more to do.
+      try explained { try session.seed() }
+      // The next looks run programs again, which takes this one; without one, there is nothing more to do.
       try Capabilities.keep(isLive ? [.bpf, .sysPtrace] : Capabilities.current)
       isSeeded = true
     }
-    try session.forEachOrigin(body)
+    try explained { try session.forEachOrigin(body) }
     return session.takeLosses()
   }
+
+  /// Which programs are used, and which better ones are not.
+  public func startEvent(version: String) -> Start { session.startEvent(version: version) }
 }

@@ -9,6 +9,8 @@ final class Session {
   let object: ObjectFile
   private let links: Links
   let settings: TraceSettings
+  /// Those that were loaded.
+  let programs: [String]
   private let plan: HookPlan
   private var ledger: Ledger
   private var clock: BootClock
@@ -34,29 +36,35 @@ final class Session {
   static func start(_ settings: TraceSettings, attaches: Bool = true) throws -> Session {
     try requireKernel()
     LibraryLog.capture()
-    let ladder = try HookPlan.ladder(
-      try kernelTypes(), settings.hooks, onlyCounts: settings.countsOnly, endsAlone: settings.endsAlone)
-    var failed: [Start.Refusal] = []
-    for (index, var plan) in ladder.enumerated() {
-      if index > 0 { plan.refusals = ladder[0].refusals + failed }
+    let support = KernelSupport(try kernelTypes())
+    var refused: [String: ProgramTrial.Refusal] = [:]
+    while true {
+      let plan = try HookPlan.best(support, settings.wishes, without: refused.mapValues(\.error.reason))
+      let programs = plan.attached + plan.onDemand + (settings.followsChildren ? [HookPlan.fork] : [])
+      // What cannot be done without was refused.
+      if let refusal = programs.compactMap({ refused[$0] }).first {
+        throw TracingError(refusal.error, log: refusal.log)
+      }
       do throws(BPFError) {
-        return try Session(settings, plan, attaches: attaches)
+        return try Session(settings, plan, programs, attaches: attaches)
       } catch {
-        // What is wrong with the last plan, or with the right to do anything, no humbler plan mends.
-        let isLast = index == ladder.count - 1
-        let isForbidden = error.operation == "load" && error.isPermission && plan.accept == HookPlan.firstRead
-        if isLast || isForbidden { throw TracingError.loading(error, log: LibraryLog.takeWarnings()) }
-        failed += plan.hooks.dropFirst().filter { hook in !failed.contains { $0.hook == hook.name } }
-          .map { .init(hook: $0.name, reason: "\(error)") }
+        let log = LibraryLog.takeWarnings()
+        let refusals = programs.compactMap { ProgramTrial.refusal(of: $0, settings, plan) }
+        // Each loads by itself: it is not for a program that the session does not start.
+        guard !refusals.isEmpty else { throw TracingError(error, log: log) }
+        for refusal in refusals { refused[refusal.program] = refusal }
       }
     }
-    preconditionFailure("a ladder has a rung")
   }
 
+  /// v5.10, 1b4d60ec162f: the frontend may run a raw tracepoint's program.
+  static let oldestKernel = (5, 10)
+
   static func requireKernel() throws(TracingError) {
-    if let (major, minor) = Host.kernelVersion, (major, minor) < (5, 9) {
+    if let version = Host.kernelVersion, version < oldestKernel {
       throw TracingError(
-        problem: "Linux \(Host.kernelRelease) is too old", mend: "version 5.9 or newer is needed")
+        problem: "Linux \(Host.kernelRelease) is too old",
+        mend: "version \(oldestKernel.0).\(oldestKernel.1) or newer is needed")
     }
   }
 
@@ -68,13 +76,9 @@ final class Session {
     }
   }
 
-  private init(_ settings: TraceSettings, _ plan: HookPlan, attaches: Bool) throws(BPFError) {
-    self.settings = settings
-    self.plan = plan
-    ledger = Ledger(filter: settings.filter)
-    clock = BootClock(offsetNanoseconds: Host.bootClockOffsetNanoseconds)
-    object = try ObjectFile.open()
-    links = Links()
+  /// The programs of the plan, with all that they must know before they are loaded.
+  static func open(_ settings: TraceSettings, _ plan: HookPlan) throws(BPFError) -> ObjectFile {
+    let object = try ObjectFile.open()
     object.withSettings { wire in
       settings.write(to: &wire)
       wire.small_sockets_hooked = plan.smallSocket == nil ? 0 : 1
@@ -83,22 +87,29 @@ final class Session {
       wire.ends_alone = plan.endsAlone ? 1 : 0
     }
     object.writePorts(local: settings.localPorts?.bitmap, peer: settings.peerPorts?.bitmap)
-    let chosen =
-      plan.programs + [plan.holders] + (settings.followsChildren ? [HookPlan.fork] : [])
-      + (plan.usesTable ? [HookPlan.sweepOfTable, HookPlan.settlingOfTable] : [])
-    for program in HookPlan.optionalPrograms {
-      try object.choose(program, load: chosen.contains(program))
-    }
+    return object
+  }
+
+  private init(
+    _ settings: TraceSettings, _ plan: HookPlan, _ programs: [String], attaches: Bool
+  ) throws(BPFError) {
+    self.settings = settings
+    self.programs = programs
+    self.plan = plan
+    ledger = Ledger(filter: settings.filter)
+    clock = BootClock(offsetNanoseconds: Host.bootClockOffsetNanoseconds)
+    object = try Self.open(settings, plan)
+    links = Links()
+    try object.chooseOnly(programs: programs)
+    let mapsGrow = plan.support.mapsGrow
     if settings.followsChildren {
       try object.resize(map: "target_pids", maxEntries: 65_536, preallocated: true)
     }
     // Where a map must have its memory from the start it is kept small; what does not fit is counted.
     try object.resize(
-      map: "socket_hash", maxEntries: plan.mapsGrow ? 1_048_576 : 131_072,
-      preallocated: !plan.mapsGrow)
+      map: "socket_hash", maxEntries: mapsGrow ? 1_048_576 : 131_072, preallocated: !mapsGrow)
     for map in ["waiting", "handed_over"] {
-      try object.resize(
-        map: map, maxEntries: plan.mapsGrow ? 262_144 : 32_768, preallocated: !plan.mapsGrow)
+      try object.resize(map: map, maxEntries: mapsGrow ? 262_144 : 32_768, preallocated: !mapsGrow)
     }
     if plan.usesTable {
       try object.resize(array: "keys", maxEntries: 2 << Self.tableBits)
@@ -107,7 +118,7 @@ final class Session {
       }
     }
     if settings.countsOnly {
-      try object.resize(map: "counts", maxEntries: plan.mapsGrow ? 65_536 : 8_192, preallocated: !plan.mapsGrow)
+      try object.resize(map: "counts", maxEntries: mapsGrow ? 65_536 : 8_192, preallocated: !mapsGrow)
       // Nothing goes through the ring: the smallest there is.
       try object.resize(map: "events", maxEntries: UInt32(Host.pageSize), preallocated: true)
     }
@@ -119,7 +130,7 @@ final class Session {
     noteClocks()
     object.withRound { $0.min_age_ns = settings.minAgeNanoseconds }
     guard attaches else { return }
-    for program in plan.programs { links.append(try object.attach(program)) }
+    for program in plan.attached { links.append(try object.attach(program)) }
     if settings.followsChildren { links.append(try object.attach(HookPlan.fork)) }
   }
 
@@ -262,7 +273,7 @@ final class Session {
     guard object.withRound({ $0.due }) > 0 else { return }
     var holders = HolderIndex()
     if settings.states.contains(.closeWait) {
-      try object.iterate(plan.holders, recordSize: KernelHolder.size) { record in
+      try object.iterate(plan.findHolders, recordSize: KernelHolder.size) { record in
         guard let found = try? KernelHolder(record) else { return note(1, .malformed) }
         holders.insert(found)
       }
@@ -333,12 +344,18 @@ final class Session {
     note(upTo: losses.targets_full, .followedProcesses)
     note(upTo: losses.counts_full, .counts)
     note(upTo: unconfirmed(losses.handed_over_gone) + losses.ended_unseen, .unconfirmed)
-    // Without understudies only a softirq's changes are missed: the sweep follows those to their small sockets.
-    guard plan.needsUnderstudies else { return }
+    note(upTo: skippedRuns, .skippedRun)
+  }
+
+  /// Changes of state that no program saw, and connections whose opener was not noted as it accepted.
+  private var skippedRuns: UInt64 {
+    let accepts = plan.accept.flatMap { try? object.missedRuns(of: $0.program) } ?? 0
+    // Where programs are not preempted only a softirq's changes are missed: the sweep follows those to their small sockets.
+    guard plan.support.preemptsPrograms else { return accepts }
     // Read in this order, a rescue between the two makes the difference smaller, not a loss out of nothing.
     let missed = (try? object.missedRuns(of: plan.state.program)) ?? 0
     let rescued = object.losses.rescued
-    if missed > rescued { note(upTo: missed - rescued, .skippedRun) }
+    return accepts + (missed > rescued ? missed - rescued : 0)
   }
 
   /// Of the small sockets that vanished between two looks, those that may have been in TIME_WAIT: with a hook on

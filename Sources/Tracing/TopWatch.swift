@@ -22,7 +22,7 @@ public final class TopWatch {
     leakNanoseconds = settings.minAgeNanoseconds
     session = try Session.start(settings)
     history = TimeWaitHistory(since: Host.bootNanoseconds)
-    try session.seed()
+    try explained { [session] in try session.seed() }
     nextSeeding = Host.bootNanoseconds + Self.seedingNanoseconds
     // Namespaces are entered here for the last time: of a later one the ports are not known.
     var ports: [UInt32: Int] = [:]
@@ -40,17 +40,22 @@ public final class TopWatch {
   public var roundNanoseconds: UInt64 { TraceSettings.roundNanoseconds }
 
   /// Finds the small sockets that have entered TIME_WAIT and that no hook has told.
-  public func settle() throws { try session.settle() }
+  public func settle() throws { try explained { try session.settle() } }
+
+  /// Which programs are used, and which better ones are not.
+  public func startEvent(version: String) -> Start { session.startEvent(version: version) }
 
   /// Everything as it is now, and what was lost since the last look.
   public func look() throws -> (report: TopReport, losses: [Loss]) {
-    try settle()
-    history.look(at: Host.bootNanoseconds)
-    try session.object.forEachElement(of: "counts") { key, shares in
-      if let count = try? KernelCount(key: key, shares: shares) { history.enter(count) }
+    try explained {
+      try session.settle()
+      history.look(at: Host.bootNanoseconds)
+      try session.object.forEachElement(of: "counts") { key, shares in
+        if let count = try? KernelCount(key: key, shares: shares) { history.enter(count) }
+      }
+      history.forgetIdle(take)
+      try findCloseWaits()
     }
-    history.forgetIdle(take)
-    try findCloseWaits()
     let report = TopReport(
       history, closeWaits: closeWaits, leakNanoseconds: leakNanoseconds, ports: ports,
       filter: session.settings.filter)

@@ -31,6 +31,10 @@ public struct TraceSettings: Sendable {
   /// How often to look for what has waited too long, and for small sockets whose fate no hook tells.
   static let roundNanoseconds: UInt64 = 100_000_000
 
+  var wishes: HookPlan.Wishes {
+    HookPlan.Wishes(choice: hooks, onlyCounts: countsOnly, endsAlone: endsAlone)
+  }
+
   func write(to wire: inout wire_settings) {
     wire.min_age_ns = minAgeNanoseconds
     wire.netns = netns ?? 0

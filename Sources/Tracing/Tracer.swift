@@ -22,9 +22,11 @@ public final class Tracer {
 
     func run() {
       do {
-        try session.run(into: queue) {
-          turns.add(1, ordering: .releasing)
-          return isStopping.load(ordering: .relaxed)
+        try explained {
+          try session.run(into: queue) {
+            turns.add(1, ordering: .releasing)
+            return isStopping.load(ordering: .relaxed)
+          }
         }
       } catch {
         failure.withLock { $0 = error }
@@ -39,7 +41,7 @@ public final class Tracer {
   public init(_ settings: TraceSettings, version: String) throws {
     let session = try Session.start(settings)
     // Before anybody is told that tracing has begun: what was there is known then, too.
-    try session.seed()
+    try explained { try session.seed() }
     startEvent = session.startEvent(version: version)
     work = Work(session)
     queue = work.queue

@@ -1,7 +1,8 @@
 import BPF
 import Glibc
+import System
 
-/// Why tracing cannot begin here, and what would mend it.
+/// Why tracing cannot begin here, or go on, and what would mend it.
 public struct TracingError: Error, Sendable, CustomStringConvertible {
   public var problem: String
   public var mend: String
@@ -9,19 +10,33 @@ public struct TracingError: Error, Sendable, CustomStringConvertible {
   public var log: [String] = []
 
   public var description: String { "\(problem); \(mend)" }
+}
 
-  static func loading(_ error: BPFError, log: [String]) -> TracingError {
+extension TracingError {
+  /// - Parameters:
+  ///   - log: what libbpf said of it.
+  ///   - capabilities: what the calling thread has.
+  ///   - restrictions: what else this machine may forbid by.
+  init(
+    _ error: BPFError, log: [String], capabilities: Capabilities = .current,
+    restrictions: Restrictions = .current
+  ) {
+    self.init(problem: "\(error)", mend: "", log: log)
+    let mayTrace = capabilities.contains(.sysAdmin) || capabilities.contains([.bpf, .perfmon])
     switch error.code {
+    case EPERM where !mayTrace:
+      mend = "run as root or grant CAP_BPF and CAP_PERFMON"
     case EPERM:
-      TracingError(
-        problem: "\(error)", mend: "run as root or grant CAP_BPF and CAP_PERFMON; see tcplinger check", log: log
-      )
-    case ESRCH: noTypes(log: ["\(error)"] + log)
+      let facts = restrictions.facts.map { "\($0.name) \($0.value)" }.joined(separator: "; ")
+      problem += ", though CAP_BPF and CAP_PERFMON are granted"
+      mend = "ask who runs this machine what forbids it: \(facts)"
+    case ESRCH:
+      self = .noTypes(log: ["\(error)"] + log)
+    case ENOMEM:
+      mend = "free memory, or raise the limit of this cgroup (memory.max) or of locked memory (ulimit -l)"
     default:
-      TracingError(
-        problem: "\(error)",
-        mend: "what the kernel said: \(verdict(in: log)); tcplinger --verbose shows all of it",
-        log: log)
+      let verdict = Self.verdict(in: log).map { "what the kernel said: \($0); " } ?? ""
+      mend = verdict + "run it again with --verbose, and report what it prints"
     }
   }
 
@@ -33,10 +48,17 @@ public struct TracingError: Error, Sendable, CustomStringConvertible {
   }
 
   /// The verifier ends its log with why it refused, then with figures; libbpf goes on about what it makes of that.
-  private static func verdict(in log: [String]) -> String {
-    let lines = log.flatMap { $0.split(separator: "\n") }.filter { !$0.isEmpty }
-    let end = lines.lastIndex { $0.contains("END PROG LOAD LOG") }
-    let said = end.map { lines[..<$0].last { !$0.hasPrefix("processed ") } } ?? lines.last
-    return said.map(String.init) ?? "nothing"
+  private static func verdict(in log: [String]) -> String? {
+    let end = log.lastIndex { $0.contains("END PROG LOAD LOG") }
+    return end.map { log[..<$0].last { !$0.hasPrefix("processed ") } } ?? log.last
+  }
+}
+
+/// Does it, and gives an error of the kernel's interface the words for a person.
+func explained<Result>(_ work: () throws -> Result) throws -> Result {
+  do {
+    return try work()
+  } catch let error as BPFError {
+    throw TracingError(error, log: LibraryLog.takeWarnings())
   }
 }

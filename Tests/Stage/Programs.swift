@@ -28,6 +28,14 @@ public enum Programs {
     }
   }
 
+  /// TCPLINGER_REFUSAL, else the build that these tests are part of: a library that plays a kernel that refuses.
+  public static var refusal: String {
+    get throws {
+      try place(
+        "TCPLINGER_REFUSAL", ["\(testBinaries)/libtcplinger-refusal.so"], "run swift build --build-tests first")
+    }
+  }
+
   /// Where programs of the system are, what was installed by hand first.
   public static let directories = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"]
 

@@ -52,8 +52,13 @@ uint64_t *clb_object_suspended(struct clb_object *object);
 /* The caller's own process, as the programs know it; 0 until they have read the open files. */
 uint32_t clb_object_tracer(struct clb_object *object);
 
-/* Before the load: takes every program and every map out of it, but those of global variables. */
-void clb_object_choose_none(struct clb_object *object);
+/* Before the load: takes every program out of it, or every map but those of global variables. */
+void clb_object_choose_no_program(struct clb_object *object);
+void clb_object_choose_no_map(struct clb_object *object);
+/* Before the load: as little memory as there can be, for who only wants to know whether it loads. */
+int clb_object_shrink_maps(struct clb_object *object);
+/* What libbpf attaches it by, such as "tp_btf/kfree_skb"; NULL if there is none of this name. */
+const char *clb_program_section(struct clb_object *object, const char *program);
 int clb_map_choose(struct clb_object *object, const char *map);
 int clb_program_choose(struct clb_object *object, const char *program, bool load);
 int clb_program_attach(struct clb_object *object, const char *program, struct clb_link **out);

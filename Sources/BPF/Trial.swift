@@ -1,0 +1,32 @@
+import CLibbpf
+import Glibc
+
+extension ObjectFile {
+  /// What libbpf attaches a program by, such as `tp_btf/kfree_skb`; of those that are run on demand `raw_tp`.
+  public func section(of program: String) -> String {
+    clb_program_section(handle, program).map { String(cString: $0) } ?? "?"
+  }
+
+  /// Loads one program by itself, with the smallest maps there can be, attaches or runs it, and lets go of it. The value is
+  /// of no other use afterwards.
+  ///
+  /// - Throws: why the kernel refuses it.
+  public func tryOut(_ program: String) throws(BPFError) {
+    let section = section(of: program)
+    let name = "\(program) (\(section))"
+    try chooseOnly(programs: [program])
+    try check(clb_object_shrink_maps(handle), "load", name)
+    try check(clb_object_load(handle), "load", name)
+    if section.hasPrefix("iter/") {
+      var descriptor: Int32 = -1
+      try check(clb_iterator_open(handle, program, &descriptor), "open", name)
+      close(descriptor)
+    } else if section == "raw_tp" {
+      try check(clb_program_run(handle, program, nil, 0, RecordSink.receiveRecord, nil), "run", name)
+    } else {
+      var link: OpaquePointer?
+      try check(clb_program_attach(handle, program, &link), "attach", name)
+      clb_link_free(link)
+    }
+  }
+}

@@ -1,0 +1,21 @@
+import BPF
+
+/// Programs by themselves: which of them does this kernel refuse?
+enum ProgramTrial {
+  /// A program that was refused, and what libbpf said of it.
+  struct Refusal {
+    var program: String
+    var error: BPFError
+    var log: [String]
+  }
+
+  /// Loads a program by itself, and attaches or runs it: why it is refused, or nil.
+  static func refusal(of program: String, _ settings: TraceSettings, _ plan: HookPlan) -> Refusal? {
+    do throws(BPFError) {
+      try Session.open(settings, plan).tryOut(program)
+      return nil
+    } catch {
+      return Refusal(program: program, error: error, log: LibraryLog.takeWarnings())
+    }
+  }
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A kernel that refuses: loaded before a program (LD_PRELOAD), it answers the bpf() calls that REFUSE names with an error.
+ *
+ *   REFUSE=find_holders:1,iter_create:1    a program by its name, or a command of bpf(), with the errno to answer
+ *
+ * A verifier's log of three lines comes with it, where one is asked for.
+ */
+#define _GNU_SOURCE /* RTLD_NEXT */
+#include <dlfcn.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+static const char verifier_log[] =
+	"func#0 @0\n0: R1=ctx() R10=fp0\nthe verifier refuses this\nprocessed 1 insns\n";
+
+/* What REFUSE answers to this name, which the kernel cuts to its length; 0: nothing. */
+static int answer_to(const char *name)
+{
+	const char *refused = getenv("REFUSE");
+
+	for (; refused && *refused; refused = strchr(refused, ',') ? strchr(refused, ',') + 1 : NULL) {
+		const char *colon = strchr(refused, ':');
+		size_t length = colon ? (size_t)(colon - refused) : 0;
+
+		if (length >= BPF_OBJ_NAME_LEN)
+			length = BPF_OBJ_NAME_LEN - 1;
+		if (length && strlen(name) == length && !strncmp(name, refused, length))
+			return atoi(colon + 1);
+	}
+	return 0;
+}
+
+static int refusal_of(int command, const union bpf_attr *attributes)
+{
+	int error = 0;
+
+	if (command == BPF_ITER_CREATE)
+		return answer_to("iter_create");
+	if (command != BPF_PROG_LOAD)
+		return 0;
+	error = answer_to(attributes->prog_name);
+	if (error && attributes->log_level && attributes->log_buf &&
+	    attributes->log_size >= sizeof(verifier_log))
+		memcpy((void *)(uintptr_t)attributes->log_buf, verifier_log, sizeof(verifier_log));
+	return error;
+}
+
+long syscall(long number, ...)
+{
+	static long (*next)(long, ...);
+	long words[6];
+	va_list list;
+
+	va_start(list, number);
+	for (int i = 0; i < 6; i++)
+		words[i] = va_arg(list, long);
+	va_end(list);
+	if (number == SYS_bpf) {
+		int error = refusal_of((int)words[0], (const union bpf_attr *)(uintptr_t)words[1]);
+
+		if (error) {
+			errno = error;
+			return -1;
+		}
+	}
+	if (!next)
+		next = (long (*)(long, ...))(uintptr_t)dlsym(RTLD_NEXT, "syscall");
+	return next(number, words[0], words[1], words[2], words[3], words[4], words[5]);
+}
