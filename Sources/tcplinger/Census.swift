@@ -46,8 +46,7 @@ struct Census: ParsableCommand {
   @Flag(help: "One JSON object a count (docs/events.md).")
   var json = false
 
-  @Flag(name: .shortAndLong, help: "Say what the kernel says where it refuses.")
-  var verbose = false
+  @OptionGroup var verbosity: VerboseOption
 
   func validate() throws {
     try DurationArgument.check("--watch")
@@ -69,8 +68,7 @@ struct Census: ParsableCommand {
         output: .standard(interruptedBy: signals.descriptor), signals: signals.descriptor)
       try run.run(every: watch?.nanoseconds, for: duration?.nanoseconds)
     } catch let error as TracingError {
-      for line in error.log.suffix(verbose ? error.log.count : 0) { StandardError.print(line) }
-      throw Failure(status: Failure.machine, line: "\(error)")
+      throw verbosity.failure(error)
     } catch let end as OutputEnd {
       throw Failure(end)
     }

@@ -39,6 +39,8 @@ struct Doctor: ParsableCommand {
   @Flag(help: "One JSON object.")
   var json = false
 
+  @OptionGroup var verbosity: VerboseOption
+
   func validate() throws {
     if duration.nanoseconds == 0 {
       throw ValidationError("without a watch there is nothing to find; give 1s or more")
@@ -65,9 +67,10 @@ struct Doctor: ParsableCommand {
   private func examine(_ signals: borrowing Signals) throws -> HealthReport {
     do {
       var run = try DoctorRun(netns: netns?.inode, signals: signals.descriptor)
+      verbosity.note(run.startEvent)
       return try run.run(nanoseconds: duration.nanoseconds)
     } catch let error as TracingError {
-      throw Failure(status: Failure.machine, line: "\(error)")
+      throw verbosity.failure(error)
     }
   }
 }

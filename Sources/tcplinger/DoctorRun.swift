@@ -25,6 +25,8 @@ struct DoctorRun {
     startNanoseconds = Host.bootNanoseconds
   }
 
+  var startEvent: Start { tracer.startEvent }
+
   mutating func run(nanoseconds: UInt64) throws -> HealthReport {
     watch(until: startNanoseconds + nanoseconds)
     let watched = Host.bootNanoseconds - startNanoseconds

@@ -41,6 +41,8 @@ struct Leaks: ParsableCommand {
   @Flag(help: "Exit with status 3 if any connection is in CLOSE_WAIT for --min-age.")
   var exitCode = false
 
+  @OptionGroup var verbosity: VerboseOption
+
   func validate() throws {
     try DurationArgument.check("--watch")
     try watch?.checkInterval()
@@ -57,11 +59,12 @@ struct Leaks: ParsableCommand {
     var failure: Failure?
     do {
       let leakWatch = try LeakWatch(settings, isLive: watch != nil)
+      verbosity.note(leakWatch.startEvent(version: version))
       StandardError.notePidNamespace()
       try look.take(leakWatch)
       while let watch, !signals.arrive(withinNanoseconds: watch.nanoseconds) { try look.take(leakWatch) }
     } catch let error as TracingError {
-      throw Failure(status: Failure.machine, line: "\(error)")
+      throw verbosity.failure(error)
     } catch let end as OutputEnd {
       // Whether anybody leaks does not depend on whether anybody reads it.
       failure = Failure(end)

@@ -28,6 +28,8 @@ struct Run: ParsableCommand {
   @Option(help: ArgumentHelp("Where the report goes.", valueName: "file"))
   var report: String?
 
+  @OptionGroup var verbosity: VerboseOption
+
   @Argument(parsing: .postTerminator, help: "The command and its arguments, behind --.")
   var command: [String]
 
@@ -46,8 +48,9 @@ struct Run: ParsableCommand {
     do {
       tracer = try Tracer(settings, version: version)
     } catch let error as TracingError {
-      throw Failure(status: Failure.machine, line: "\(error)")
+      throw verbosity.failure(error)
     }
+    verbosity.note(tracer.startEvent)
     StandardError.notePidNamespace()
     let child: ChildProcess
     do throws(SystemError) {

@@ -40,6 +40,8 @@ struct Top: ParsableCommand {
   @Flag(help: "No colour.")
   var noColor = false
 
+  @OptionGroup var verbosity: VerboseOption
+
   func validate() throws {
     if let count, count < 1 { throw ValidationError("'\(count)' is no number of looks") }
     try delay.checkInterval()
@@ -60,14 +62,18 @@ struct Top: ParsableCommand {
       if let screen {
         var run = TopScreen(screen: screen, ticker: ticker, looksLeft: count)
         try run.run()
+        // What is printed before is gone with the screen.
+        screen.close()
+        verbosity.note(watch.startEvent(version: version))
       } else {
+        verbosity.note(watch.startEvent(version: version))
         var run = TopBatch(
           ticker: ticker, looksLeft: count, output: .standard(interruptedBy: signals.descriptor))
         try run.run()
       }
     } catch let error as TracingError {
       screen?.close()
-      throw Failure(status: Failure.machine, line: "\(error)")
+      throw verbosity.failure(error)
     } catch let end as OutputEnd {
       throw Failure(end)
     }

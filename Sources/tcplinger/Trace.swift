@@ -47,8 +47,7 @@ struct Trace: ParsableCommand {
   @Option(help: "Which hooks to use: auto, fentry, kprobe or tracepoint. (default: auto, the best)")
   var hooks: HookChoice?
 
-  @Flag(name: .shortAndLong, help: "Say which hooks are used, and what the kernel says.")
-  var verbose = false
+  @OptionGroup var verbosity: VerboseOption
 
   func validate() throws {
     if let count, count < 1 { throw ValidationError("'\(count)' is no number of events to wait for") }
@@ -64,12 +63,11 @@ struct Trace: ParsableCommand {
     do {
       tracer = try Tracer(settings, version: version)
     } catch let error as TracingError {
-      for line in error.log.suffix(verbose ? error.log.count : 0) { StandardError.print(line) }
-      throw Failure(status: Failure.machine, line: "\(error)")
+      throw verbosity.failure(error)
     }
     // This thread only prints from here on.
     try Capabilities.keep([])
-    if verbose { note(tracer.startEvent) }
+    verbosity.note(tracer.startEvent)
     StandardError.notePidNamespace()
     var run = TraceRun(
       tracer: tracer, signals: signals.descriptor, duration: duration?.nanoseconds, limit: count,
@@ -77,10 +75,5 @@ struct Trace: ParsableCommand {
         json: json, colour: !noColor && Printer.isColourWelcome,
         output: .standard(interruptedBy: signals.descriptor)))
     try run.run()
-  }
-
-  private func note(_ start: Start) {
-    StandardError.print("hooks: \(start.hooks.joined(separator: ", "))")
-    for refusal in start.refusals { StandardError.print("not used: \(refusal.hook): \(refusal.reason)") }
   }
 }
