@@ -25,9 +25,37 @@ public struct Readiness: Sendable {
     }
   }
 
-  public var findings: [Finding]
+  /// A program in the kernel, tried by itself.
+  public struct Program: Sendable, Equatable {
+    public var name: String
+    /// Section and function, such as `tp_btf/kfree_skb`; of those that are run on demand `raw_tp`.
+    public var hook: String
+    /// A trace uses it here.
+    public var isUsed: Bool
+    /// The kernel's own reason; nil: it loads.
+    public var refusal: String?
+    /// What there is not without it.
+    public var lost: String
 
-  public init(findings: [Finding]) { self.findings = findings }
+    public init(_ name: String, hook: String, isUsed: Bool, refusal: String?, lost: String) {
+      self.name = name
+      self.hook = hook
+      self.isUsed = isUsed
+      self.refusal = refusal
+      self.lost = lost
+    }
+  }
+
+  public var findings: [Finding]
+  public var programs: [Program]
+  /// What the kernel said of the programs that it refused.
+  public var log: [String]
+
+  public init(findings: [Finding], programs: [Program] = [], log: [String] = []) {
+    self.findings = findings
+    self.programs = programs
+    self.log = log
+  }
 
   public var canTrace: Bool { !findings.contains { $0.grade == .missing } }
 }

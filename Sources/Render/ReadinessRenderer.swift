@@ -5,8 +5,11 @@ public struct ReadinessRenderer {
   public init() {}
 
   public func renderText(_ readiness: Readiness, into line: inout LineBuffer) {
-    let valueColumn = 11 + (readiness.findings.map(\.name.utf8.count).max() ?? 0)
-    for finding in readiness.findings {
+    // Hooks are in the table.
+    let hooks = Set(readiness.programs.map(\.hook))
+    let findings = readiness.findings.filter { !hooks.contains($0.name) }
+    let valueColumn = 11 + (findings.map(\.name.utf8.count).max() ?? 0)
+    for finding in findings {
       let start = line.count
       line.append(finding.grade == .fact ? "" : finding.grade.rawValue)
       line.pad(from: start, to: 9)
@@ -20,7 +23,31 @@ public struct ReadinessRenderer {
         line.append("\n")
       }
     }
+    renderTable(readiness.programs, into: &line)
     line.append(readiness.canTrace ? "\nTracing works here.\n" : "\nTracing is impossible here.\n")
+  }
+
+  /// Each program, whether it loads here or why not, and what there is not without it.
+  private func renderTable(_ programs: [Readiness.Program], into line: inout LineBuffer) {
+    guard !programs.isEmpty else { return }
+    func outcome(_ program: Readiness.Program) -> String {
+      program.refusal ?? (program.isUsed ? "loads, used" : "loads, not used")
+    }
+    let rows =
+      [("PROGRAM", "HOOK", "HERE", "WITHOUT IT")] + programs.map { ($0.name, $0.hook, outcome($0), $0.lost) }
+    let hookColumn = 2 + (rows.map(\.0.utf8.count).max() ?? 0)
+    let outcomeColumn = hookColumn + 2 + (rows.map(\.1.utf8.count).max() ?? 0)
+    let lostColumn = outcomeColumn + 2 + (rows.map(\.2.utf8.count).max() ?? 0)
+    line.append("\n")
+    for (name, hook, outcome, lost) in rows {
+      let start = line.count
+      for (text, end) in [(name, hookColumn), (hook, outcomeColumn), (outcome, lostColumn)] {
+        line.append(text)
+        line.pad(from: start, to: end)
+      }
+      line.append(lost)
+      line.append("\n")
+    }
   }
 
   public func renderJSON(_ readiness: Readiness, into line: inout LineBuffer) {
@@ -34,6 +61,20 @@ public struct ReadinessRenderer {
       line.field("value", finding.value)
       line.key("lost")
       if let lost = finding.lost { line.append(json: lost) } else { line.append("null") }
+      line.append("}")
+    }
+    line.key("programs")
+    line.array(readiness.programs) { line, program in
+      line.append("{\"name\":")
+      line.append(json: program.name)
+      line.field("hook", program.hook)
+      line.key("loads")
+      line.append(program.refusal == nil ? "true" : "false")
+      line.key("used")
+      line.append(program.isUsed ? "true" : "false")
+      line.key("reason")
+      if let refusal = program.refusal { line.append(json: refusal) } else { line.append("null") }
+      line.field("lost", program.lost)
       line.append("}")
     }
     line.append("}\n")

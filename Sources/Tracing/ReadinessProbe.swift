@@ -5,14 +5,18 @@ import System
 /// Finds out what this machine allows, by doing it.
 public enum ReadinessProbe {
   public static func run() -> Readiness {
-    Readiness(findings: [kernel, types, pids] + privileges + tracing() + facts)
+    let (tracing, used) = tracing()
+    let (programs, log) = programs(used: used)
+    return Readiness(
+      findings: [kernel, types, pids] + privileges + tracing + facts, programs: programs, log: log)
   }
 
   private static var kernel: Readiness.Finding {
-    let isNewEnough = Host.kernelVersion.map { $0 >= (5, 9) } ?? true
+    let oldest = Session.oldestKernel
+    let isNewEnough = Host.kernelVersion.map { $0 >= oldest } ?? true
     return .init(
       "kernel", isNewEnough ? .ok : .missing, Host.kernelRelease,
-      lost: isNewEnough ? nil : "Linux 5.9 or newer is needed")
+      lost: isNewEnough ? nil : "Linux \(oldest.0).\(oldest.1) or newer is needed")
   }
 
   private static var types: Readiness.Finding {
@@ -64,15 +68,71 @@ public enum ReadinessProbe {
     ]
   }
 
-  /// Starts a real session, which tries every rung, and ends it.
-  private static func tracing() -> [Readiness.Finding] {
+  /// Starts a real session, which falls back as a trace does, and ends it: what was found, and which programs it used.
+  private static func tracing() -> ([Readiness.Finding], used: [String]) {
     do {
-      let start = try Session.start(TraceSettings()).startEvent(version: "")
-      return start.hooks.map { .init($0, lessFor[$0] == nil ? .ok : .limited, "used", lost: lessFor[$0]) }
+      let session = try Session.start(TraceSettings())
+      let start = session.startEvent(version: "")
+      let findings: [Readiness.Finding] =
+        start.hooks.map { .init($0, lessFor[$0] == nil ? .ok : .limited, "used", lost: lessFor[$0]) }
         + start.refusals.map { .init($0.hook, .fact, "not used: \($0.reason)") } + lost(without: start.hooks)
+      return (findings, session.programs)
     } catch {
-      return [.init("tracing", .missing, "\(error)")]
+      return ([.init("tracing", .missing, "\(error)")], [])
     }
+  }
+
+  /// Each program that this kernel could take, tried by itself.
+  private static func programs(used: [String]) -> ([Readiness.Program], log: [String]) {
+    var settings = TraceSettings()
+    settings.followsChildren = true
+    LibraryLog.capture()
+    guard let types = try? Session.kernelTypes(),
+      let plan = try? HookPlan.best(KernelSupport(types), settings.wishes)
+    else { return ([], []) }
+    var log: [String] = []
+    let programs = candidates(plan, CensusReader.noteOwners(types)).map { candidate in
+      let section = (try? ObjectFile.open().section(of: candidate.program)) ?? "?"
+      var reason = candidate.reason
+      if reason == nil, let refusal = ProgramTrial.refusal(of: candidate.program, settings, plan) {
+        reason = refusal.error.reason
+        log += refusal.log
+      }
+      return Readiness.Program(
+        candidate.program, hook: section, isUsed: used.contains(candidate.program), refusal: reason,
+        lost: candidate.lost)
+    }
+    return (programs, log)
+  }
+
+  /// - Returns: for each program what is lost without it, and why this kernel cannot have it, where that is known before.
+  private static func candidates(
+    _ plan: HookPlan, _ noteOwners: String
+  ) -> [(program: String, lost: String, reason: String?)] {
+    let support = plan.support
+    return [
+      (plan.state.program, "no tracing", nil),
+      (
+        HookPlan.acceptExit(support).program,
+        "who accepted is known from the return of accept() or the first read", support.acceptExit
+      ),
+      (HookPlan.acceptReturn.program, "who accepted is known from the first read", support.kprobes),
+      (HookPlan.firstRead.program, "who accepted is not known, unless accept can be hooked", nil),
+      (
+        plan.generation.smallSocketExit.program,
+        "a TIME_WAIT after FIN_WAIT2 is known from the end of a packet", support.smallSocketExit
+      ),
+      (
+        plan.generation.packetEnd.program,
+        "a TIME_WAIT after FIN_WAIT2 is found by looking, up to 1.2 s late, if no other hook tells it",
+        support.packetEndRefusal(onlyCounts: false)
+      ),
+    ] + (plan.needsUnderstudies ? HookPlan.understudies.map { ($0, "no tracing", nil) } : [])
+      + plan.onDemand.map { ($0, "no tracing", nil) }
+      + [
+        (HookPlan.fork, "no run", nil), (CensusReader.countSockets, "no census", nil),
+        (noteOwners, "no census by process", nil),
+      ]
   }
 
   /// What a hook does less well than the one that it stands in for.
@@ -97,12 +157,12 @@ public enum ReadinessProbe {
   }
 
   private static var facts: [Readiness.Finding] {
-    let lockdown = try? File.text("/sys/kernel/security/lockdown")
     let settings = [
       "tcp_fin_timeout", "tcp_tw_reuse", "tcp_tw_reuse_delay", "tcp_timestamps", "tcp_max_tw_buckets",
       "tcp_max_orphans", "ip_local_port_range",
     ]
-    return [.init("lockdown", .fact, lockdown?.oneLine ?? "not known")]
+    // The kernel is told as well, above.
+    return Restrictions.current.facts.dropLast().map { .init($0.name, .fact, $0.value) }
       + settings.map { name in
         let value = try? File.text("/proc/sys/net/ipv4/\(name)")
         return .init("net.ipv4.\(name)", .fact, value?.oneLine ?? "not on this kernel")

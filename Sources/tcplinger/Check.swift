@@ -5,17 +5,21 @@ import Tracing
 
 struct Check: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Says what this machine allows, and what is lost where it allows less.",
+    abstract: "Checks whether tracing works here and what is degraded.",
     discussion: """
-      Loads and attaches everything as a trace would, and lets go again. Exit status 2: tracing is impossible.
+      Loads and attaches everything as a trace would, then each program by itself, and lets go again. Exit status 2: \
+      tracing is impossible.
       """)
 
   @Flag(help: "One JSON object.")
   var json = false
 
+  @OptionGroup var verbosity: VerboseOption
+
   func run() throws {
     let signals = try Signals.block()
     let readiness = ReadinessProbe.run()
+    verbosity.note(readiness.log)
     var line = LineBuffer()
     let renderer = ReadinessRenderer()
     if json {
