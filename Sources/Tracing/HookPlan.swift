@@ -64,6 +64,20 @@ struct HookPlan {
   /// Reads every open file for who holds a socket.
   var findHolders: String { support.hasLoops ? "find_holders" : "find_holders_before_5_17" }
 
+  /// Changes of state that no program saw, and connections whose opener was not noted as it accepted.
+  ///
+  /// - Parameters:
+  ///   - missed: runs of a program that the kernel skipped, as it was running on the same processor.
+  ///   - rescued: changes of state that an understudy has played in. Read after the missed ones: a rescue between the two
+  ///     makes the difference smaller, not a loss out of nothing.
+  func skippedRuns(missed: (_ program: String) -> UInt64, rescued: () -> UInt64) -> UInt64 {
+    let accepts = accept.map { missed($0.program) } ?? 0
+    // Where programs are not preempted only a softirq's changes are missed: the sweep follows those to their small sockets.
+    guard support.preemptsPrograms else { return accepts }
+    let states = missed(state.program)
+    return accepts + states - min(states, rescued())
+  }
+
   static let iterators = ["iter/task_file", "iter/tcp"]
   static let sweepOfTable = "sweep_table"
   static let settlingOfTable = "settle_small_sockets"

@@ -344,18 +344,10 @@ final class Session {
     note(upTo: losses.targets_full, .followedProcesses)
     note(upTo: losses.counts_full, .counts)
     note(upTo: unconfirmed(losses.handed_over_gone) + losses.ended_unseen, .unconfirmed)
-    note(upTo: skippedRuns, .skippedRun)
-  }
-
-  /// Changes of state that no program saw, and connections whose opener was not noted as it accepted.
-  private var skippedRuns: UInt64 {
-    let accepts = plan.accept.flatMap { try? object.missedRuns(of: $0.program) } ?? 0
-    // Where programs are not preempted only a softirq's changes are missed: the sweep follows those to their small sockets.
-    guard plan.support.preemptsPrograms else { return accepts }
-    // Read in this order, a rescue between the two makes the difference smaller, not a loss out of nothing.
-    let missed = (try? object.missedRuns(of: plan.state.program)) ?? 0
-    let rescued = object.losses.rescued
-    return accepts + (missed > rescued ? missed - rescued : 0)
+    note(
+      upTo: plan.skippedRuns(
+        missed: { program in (try? object.missedRuns(of: program)) ?? 0 }, rescued: { object.losses.rescued }),
+      .skippedRun)
   }
 
   /// Of the small sockets that vanished between two looks, those that may have been in TIME_WAIT: with a hook on

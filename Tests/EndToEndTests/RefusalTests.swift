@@ -111,6 +111,22 @@ extension EndToEndTests {
       #expect(run.errors.lines.contains("tcplinger: 0: R1=ctx() R10=fp0"))
     }
 
+    @Test("A round sweeps what is remembered once, and looks at small sockets once")
+    func rounds() throws {
+      let run = try Run.tcplinger(
+        ["--duration", "2s"],
+        environment: ["LD_PRELOAD": try Programs.refusal, "COUNT_RUNS": "sweep_table settle_small_sockets"])
+
+      func runs(_ program: String) throws -> Int {
+        let line = run.errors.lines.first { $0.hasPrefix("runs of \(program)") }
+        return try #require(line?.split(separator: " ").last.flatMap { Int($0) }, "\(run.errors.text)")
+      }
+      let (sweeps, looks) = (try runs("sweep_table"), try runs("settle_small_so"))
+      // 128 runs go over each table. Either may be put off for a round where the machine is slow.
+      #expect(looks >= 10 * 128)
+      #expect(sweeps >= 10 * 128 && sweeps <= looks + 3 * 128, "\(sweeps) runs beside \(looks)")
+    }
+
     @Test(
       "What is refused after the programs are loaded says what to do as well",
       arguments: [

@@ -72,6 +72,31 @@ extension KernelTests {
         sent: ["--family", "6", "--addresses", "2"])
     }
 
+    /// A reset leaves no small socket: what has no end is not searched for, and so not lost either.
+    @Test(
+      "A reset beside many TIME_WAITs in these chains is not counted as lost",
+      .enabled(if: Machine.has(chains), "since Linux 6.1"))
+    func resetsInLongChains() throws {
+      let home = try homeOfLongChains()
+      let timeWaits = 4_000
+      try home.setSysctl("net/ipv4/tcp_max_tw_buckets", 2 * timeWaits)
+      try home.setSysctl("net/ipv4/tcp_rfc1337", 1)
+      let tracer = try Tracer("--min-age", "60s", "--netns", "\(home.pid)")
+      _ = try Workload.run(timeWaits, closer: "client", in: home)
+      let listener = try home.listen()
+      let resets = Machine.isEmulated ? 30 : 300
+      for _ in 0..<resets {
+        let talk = try Conversation(home, listener)
+        try talk.client.shutdown(.write)
+        try talk.client.awaitState(.finWait2)
+        try talk.server.resetOnClose()
+        try talk.server.close()
+        try talk.client.close()
+      }
+      // Fails where anything was lost.
+      #expect(try tracer.stop().lost == 0)
+    }
+
     private func homeOfLongChains() throws -> Player {
       let home = try Player("home")
       try home.enterNewNetworkNamespace()

@@ -64,6 +64,31 @@ extension KernelTests {
       }
     }
 
+    /// As Go listens by default. The client speaks TCP: so does the connection.
+    @Test(
+      "A CLOSE_WAIT that an MPTCP listener has not accepted is the listener's, one that it has its own",
+      .enabled(if: Machine.has("/proc/sys/net/mptcp/enabled"), "the kernel has no MPTCP"))
+    func mptcpListener() throws {
+      let (client, server) = (try Player("client"), try Player("server"))
+      let tracer = try SharedTracer.current
+      let listener = try server.listen(at: "127.0.0.1", port: 0, "mptcp")
+      let waiting = try client.connect(to: listener.local)
+      try waiting.close()
+      let unaccepted = try tracer.event("close_wait", of: waiting.endInQueue(of: server))
+      #expect(unaccepted.reason == "not_accepted")
+      #expect(unaccepted.attribution == "listener")
+      #expect(unaccepted.process?.pid == server.pid)
+
+      // It takes what waits first; the tracer is told of the end of both.
+      try listener.accept().close()
+      let socket = try client.connect(to: listener.local)
+      let accepted = try listener.accept()
+      try socket.close()
+      let event = try tracer.event("close_wait", of: accepted)
+      #expect(event.process?.pid == server.pid)
+      #expect(event.holders == [.init(pid: server.pid, comm: "server", fd: accepted.fd)])
+    }
+
     @Test("A client can be left in CLOSE_WAIT as well")
     func client() throws {
       let tracer = try SharedTracer.current

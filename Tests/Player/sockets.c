@@ -13,6 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+
 union address {
 	struct sockaddr any;
 	struct sockaddr_in v4;
@@ -69,7 +73,7 @@ static void listen_at(struct command *command, struct answer *answer)
 	const char *backlog = option(command, "backlog=");
 	union address address;
 	socklen_t length = parse_address(command->words[1], number(command, 2), &address);
-	int fd = socket(address.any.sa_family, SOCK_STREAM, 0);
+	int fd = socket(address.any.sa_family, SOCK_STREAM, has_word(command, "mptcp") ? IPPROTO_MPTCP : 0);
 
 	if (fd < 0)
 		return fail(answer);
@@ -252,7 +256,7 @@ static void duplicate(struct command *command, struct answer *answer)
 }
 
 const struct verb socket_verbs[] = {
-	{ "listen", listen_at, 3, "listen ADDRESS PORT [backlog=N] [reuseport] [defer]" },
+	{ "listen", listen_at, 3, "listen ADDRESS PORT [backlog=N] [reuseport] [defer] [mptcp]" },
 	{ "connect", connect_to, 3, "connect ADDRESS PORT [from=ADDRESS] [from_port=PORT] [nowait]" },
 	{ "accept", accept_from, 2, "accept FD [nowait]" },
 	{ "read", read_bytes, 3, "read FD COUNT" },

@@ -5,6 +5,8 @@
  *   REFUSE=find_holders:1,iter_create:1    a program by its name, or a command of bpf(), with the errno to answer
  *
  * A verifier's log of three lines comes with it, where one is asked for.
+ *
+ *   COUNT_RUNS=sweep_table,mark_due        prints at the end how often each of these programs was run on demand
  */
 #define _GNU_SOURCE /* RTLD_NEXT */
 #include <dlfcn.h>
@@ -52,10 +54,35 @@ static int refusal_of(int command, const union bpf_attr *attributes)
 	return error;
 }
 
+#define MOST_PROGRAMS 64
+
+/* The programs that were loaded, by descriptor. */
+static struct {
+	char name[BPF_OBJ_NAME_LEN];
+	unsigned int runs;
+} programs[MOST_PROGRAMS];
+
+static void note(int command, const union bpf_attr *attributes, long result)
+{
+	if (command == BPF_PROG_LOAD && result >= 0 && result < MOST_PROGRAMS)
+		memcpy(programs[result].name, attributes->prog_name, BPF_OBJ_NAME_LEN);
+	else if (command == BPF_PROG_TEST_RUN && attributes->test.prog_fd < MOST_PROGRAMS)
+		programs[attributes->test.prog_fd].runs++;
+}
+
+__attribute__((destructor)) static void print_runs(void)
+{
+	const char *wanted = getenv("COUNT_RUNS");
+
+	for (int i = 0; wanted && i < MOST_PROGRAMS; i++)
+		if (programs[i].name[0] && strstr(wanted, programs[i].name))
+			fprintf(stderr, "runs of %s: %u\n", programs[i].name, programs[i].runs);
+}
+
 long syscall(long number, ...)
 {
 	static long (*next)(long, ...);
-	long words[6];
+	long words[6], result;
 	va_list list;
 
 	va_start(list, number);
@@ -72,5 +99,8 @@ long syscall(long number, ...)
 	}
 	if (!next)
 		next = (long (*)(long, ...))(uintptr_t)dlsym(RTLD_NEXT, "syscall");
-	return next(number, words[0], words[1], words[2], words[3], words[4], words[5]);
+	result = next(number, words[0], words[1], words[2], words[3], words[4], words[5]);
+	if (number == SYS_bpf)
+		note((int)words[0], (const union bpf_attr *)(uintptr_t)words[1], result);
+	return result;
 }

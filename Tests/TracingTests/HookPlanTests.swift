@@ -75,6 +75,17 @@ extension KernelSupport {
     #expect(throws: TracingError.self) { try HookPlan.best(support, .init(choice: choice), without: refused) }
   }
 
+  @Test func `counts the runs that the kernel skipped, less those that an understudy has played in`() throws {
+    let missed = ["handle_accept": UInt64(3), "handle_state_since_7_0": 10, "handle_state": 10]
+    func skipped(_ support: KernelSupport, rescued: UInt64) throws -> UInt64 {
+      try HookPlan.best(support, .init()).skippedRuns(missed: { missed[$0] ?? 0 }, rescued: { rescued })
+    }
+    #expect(try skipped(.preempting, rescued: 4) == 9)
+    #expect(try skipped(.preempting, rescued: 12) == 3)
+    // A softirq's changes the sweep finds; who accepted nobody does.
+    #expect(try skipped(.everything, rescued: 0) == 3)
+  }
+
   @Test func `asks nobody who opened what is only counted`() throws {
     let plan = try HookPlan.best(.everything, .init(onlyCounts: true, endsAlone: true))
     #expect(plan.attached == ["count_state", "handle_small_socket"])
