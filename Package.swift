@@ -22,8 +22,8 @@ let package = Package(
   name: "tcplinger",
   products: [
     .executable(name: "tcplinger", targets: ["tcplinger"]),
-    // For the tests alone: plays a kernel that refuses.
-    .library(name: "tcplinger-refusal", type: .dynamic, targets: ["Refusal"]),
+    // For the tests alone.
+    .library(name: "tcplinger-preload", type: .dynamic, targets: ["Preload"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
@@ -67,7 +67,8 @@ let package = Package(
     .target(name: "Stage", dependencies: ["CStage"], path: "Tests/Stage", swiftSettings: swiftSettings),
     tests("KernelTests", ["Stage", "tcplinger-player", "tcplinger-workload"]),
     tests("EndToEndTests", ["Stage", "tcplinger-player"]),
-    .target(name: "Refusal", path: "Tests/Refusal", cSettings: strictC, linkerSettings: [.linkedLibrary("dl")]),
+    // Stands between the program and the kernel: refuses, and counts.
+    .target(name: "Preload", path: "Tests/Preload", cSettings: strictC, linkerSettings: [.linkedLibrary("dl")]),
     .executableTarget(name: "tcplinger-player", path: "Tests/Player", cSettings: strictC),
 
     // Makes the trouble that the tool names: for the demonstration, the tests and the benchmark.

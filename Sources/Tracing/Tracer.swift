@@ -8,6 +8,7 @@ public final class Tracer {
   public let startEvent: Start
   private let work: Work
   private var thread = pthread_t()
+  private var isJoined = false
 
   /// What the caller and the ring's thread share.
   private final class Work: @unchecked Sendable {
@@ -68,8 +69,11 @@ public final class Tracer {
   public var turns: Int { work.turns.load(ordering: .acquiring) }
 
   /// Takes in what has happened until now and lets go of the kernel. The events are in the queue then.
+  /// It may be called again.
   public func stop() {
+    guard !isJoined else { return }
     work.isStopping.store(true, ordering: .relaxed)
     pthread_join(thread, nil)
+    isJoined = true
   }
 }

@@ -92,6 +92,25 @@ extension EndToEndTests {
       #expect(run.errors.lines.last?.contains("cannot write standard output") == true)
     }
 
+    @Test("Its thread is waited for once, also where the summary cannot be written any more")
+    func oneJoin() throws {
+      let listener = try Player("server").listen()
+      let folder = try TemporaryDirectory()
+      let path = "\(folder.path)/trace.json"
+      // A file of 512 bytes has room for the start, and not for the summary.
+      let script = "ulimit -f 1; trap '' XFSZ; exec \"$0\" \"$@\""
+      let child = try Child(
+        "/bin/sh",
+        ["-c", script, Programs.tcplinger, "--json", "--duration", "300ms", "-D", "\(listener.local.port)"],
+        environment: ["LD_PRELOAD": try Programs.preload], output: .file(path))
+      #expect(try child.end() == .status(1))
+      let lines = (readFile(path) ?? "").split(separator: "\n")
+      #expect(lines.first?.hasPrefix(#"{"event":"start""#) == true)
+      #expect(lines.last?.hasSuffix("}") == false)
+      #expect(child.errors.text.contains("seen until now"))
+      #expect(!child.errors.text.contains("joined twice"))
+    }
+
     @Test("A reader that does not read keeps nobody from ending it")
     func stuckReader() throws {
       let server = try Player("server")

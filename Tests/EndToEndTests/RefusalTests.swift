@@ -2,10 +2,10 @@ import FoundationEssentials
 import Stage
 import Testing
 
-/// Runs the program on a kernel that refuses what is named (Tests/Refusal/refusal.c).
+/// Runs the program on a kernel that refuses what is named (Tests/Preload/preload.c).
 private func run(refusing refused: String, _ arguments: [String]) throws -> Run {
   try Run.tcplinger(
-    arguments, environment: ["LD_PRELOAD": try Programs.refusal, "REFUSE": refused, "TERM": "dumb"])
+    arguments, environment: ["LD_PRELOAD": try Programs.preload, "REFUSE": refused, "TERM": "dumb"])
 }
 
 private let (notPermitted, invalid) = (1, 22)
@@ -115,7 +115,7 @@ extension EndToEndTests {
     func rounds() throws {
       let run = try Run.tcplinger(
         ["--duration", "2s"],
-        environment: ["LD_PRELOAD": try Programs.refusal, "COUNT_RUNS": "sweep_table settle_small_sockets"])
+        environment: ["LD_PRELOAD": try Programs.preload, "COUNT_RUNS": "sweep_table settle_small_sockets"])
 
       func runs(_ program: String) throws -> Int {
         let line = run.errors.lines.first { $0.hasPrefix("runs of \(program)") }

@@ -28,11 +28,11 @@ public enum Programs {
     }
   }
 
-  /// TCPLINGER_REFUSAL, else the build that these tests are part of: a library that plays a kernel that refuses.
-  public static var refusal: String {
+  /// TCPLINGER_PRELOAD, else the build that these tests are part of: the library of Tests/Preload.
+  public static var preload: String {
     get throws {
       try place(
-        "TCPLINGER_REFUSAL", ["\(testBinaries)/libtcplinger-refusal.so"], "run swift build --build-tests first")
+        "TCPLINGER_PRELOAD", ["\(testBinaries)/libtcplinger-preload.so"], "run swift build --build-tests first")
     }
   }
 

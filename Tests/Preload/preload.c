@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A kernel that refuses: loaded before a program (LD_PRELOAD), it answers the bpf() calls that REFUSE names with an error.
+ * Loaded before a program (LD_PRELOAD), it stands between the program and the kernel.
  *
- *   REFUSE=find_holders:1,iter_create:1    a program by its name, or a command of bpf(), with the errno to answer
- *
- * A verifier's log of three lines comes with it, where one is asked for.
- *
+ *   REFUSE=find_holders:1,iter_create:1    bpf() answers with this errno when this program is to be loaded, or this command
+ *                                          is given; with it comes a verifier's log of four lines, where one is asked for
  *   COUNT_RUNS=sweep_table,mark_due        prints at the end how often each of these programs was run on demand
+ *
+ * It says so when a thread is waited for that was waited for already.
  */
 #define _GNU_SOURCE /* RTLD_NEXT */
 #include <dlfcn.h>
 #include <errno.h>
 #include <linux/bpf.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -103,4 +104,19 @@ long syscall(long number, ...)
 	if (number == SYS_bpf)
 		note((int)words[0], (const union bpf_attr *)(uintptr_t)words[1], result);
 	return result;
+}
+
+int pthread_join(pthread_t thread, void **result)
+{
+	static int (*next)(pthread_t, void **);
+	static pthread_t joined;
+	int error;
+
+	if (joined && pthread_equal(joined, thread))
+		fprintf(stderr, "joined twice\n");
+	if (!next)
+		next = (int (*)(pthread_t, void **))(uintptr_t)dlsym(RTLD_NEXT, "pthread_join");
+	error = next(thread, result);
+	joined = thread;
+	return error;
 }
