@@ -15,7 +15,7 @@ public struct ChildProcess: Sendable {
     posix_spawnattr_setsigmask(&attributes, &none)
     var ignored = sigset_t()
     sigemptyset(&ignored)
-    sigaddset(&ignored, SIGPIPE)
+    for signal in [SIGPIPE, SIGCHLD] { sigaddset(&ignored, signal) }
     posix_spawnattr_setsigdefault(&attributes, &ignored)
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
     var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) }
@@ -28,9 +28,13 @@ public struct ChildProcess: Sendable {
   }
 
   /// The exit status as a shell gives it (128 and the signal, for a death by one); nil while it runs.
-  public func statusIfEnded() -> Int32? {
+  ///
+  /// - Throws: where the kernel keeps no status, as while SIGCHLD is ignored.
+  public func statusIfEnded() throws(SystemError) -> Int32? {
     var status: Int32 = 0
-    guard waitpid(pid, &status, WNOHANG) == pid else { return nil }
+    let ended = waitpid(pid, &status, WNOHANG)
+    guard ended >= 0 || errno == EINTR else { throw SystemError("wait for", "the command") }
+    guard ended == pid else { return nil }
     let signal = status & 0x7f
     return signal == 0 ? (status >> 8) & 0xff : 128 + signal
   }

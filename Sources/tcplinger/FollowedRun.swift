@@ -31,7 +31,7 @@ struct FollowedRun: ~Copyable {
       while let signal = signals.take() {
         if signal.number != SIGCHLD && signal.isFromProcess { child.send(signal.number) }
       }
-      status = child.statusIfEnded()
+      status = try statusIfEnded()
     }
     // They were meant for the command, and must not cut the report short.
     while signals.take() != nil {}
@@ -56,6 +56,14 @@ struct FollowedRun: ~Copyable {
         line: "cannot say whether the command leaked: events were lost; run it again on a host with less to do")
     }
     return status ?? 0
+  }
+
+  private func statusIfEnded() throws -> Int32? {
+    do throws(SystemError) {
+      return try child.statusIfEnded()
+    } catch {
+      throw Failure(status: Failure.running, line: "\(error); what it leaked is not known: run it again")
+    }
   }
 
   private func waitForSomething() {

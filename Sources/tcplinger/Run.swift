@@ -38,6 +38,8 @@ struct Run: ParsableCommand {
   }
 
   func run() throws {
+    // Who started this may ignore it: then the kernel would keep no status of the command, and say nothing of its end.
+    signal(SIGCHLD, SIG_DFL)
     let signals = try Signals.block(Signals.ending + [SIGQUIT, SIGUSR1, SIGUSR2, SIGCHLD])
     let output = try openReport()
     var settings = TraceSettings()

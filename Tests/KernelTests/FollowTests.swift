@@ -57,6 +57,24 @@ extension KernelTests {
       #expect(events.filter { $0.event == "close_wait" }.count == 1)
     }
 
+    @Test("It ends with its command where it was started with SIGCHLD ignored, which the command is not")
+    func ignoredChildSignal() throws {
+      let script = """
+        import os, signal, sys
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        os.execv(sys.argv[1], sys.argv[1:])
+        """
+      let run = try Run(
+        Programs.system("python3", package: "python3"),
+        [
+          "-c", script, Programs.tcplinger, "run", "--", "/bin/sh", "-c",
+          "grep SigIgn /proc/self/status; exit 7",
+        ])
+      #expect(run.ending == .status(7))
+      let ignored = run.output.lines.first?.split(separator: "\t").last.flatMap { UInt64($0, radix: 16) }
+      #expect(try #require(ignored) & 1 << UInt64(SIGCHLD - 1) == 0)
+    }
+
     @Test("What others leak does not count")
     func others() throws {
       let talk = try Conversation(Player("client"), Player("leaker"))
