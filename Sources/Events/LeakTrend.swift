@@ -28,8 +28,14 @@ public struct LeakTrend: Sendable {
     return Double(open - before) / secondsBetween
   }
 
-  /// Seconds until a process that opens this many more a second has no descriptor left; nil if it is not growing.
+  /// Seconds until a process that opens this many more a second has no descriptor left; nil if it is not growing, or has
+  /// enough for years.
   public static func secondsLeft(open: Int, limit: Int, growthPerSecond: Double) -> Double? {
-    growthPerSecond > 0 ? Double(max(0, limit - open)) / growthPerSecond : nil
+    guard growthPerSecond > 0 else { return nil }
+    let seconds = Double(max(0, limit - open)) / growthPerSecond
+    return seconds < longestForecast ? seconds : nil
   }
+
+  /// Ten years: no figure of a minute tells more.
+  private static let longestForecast = 10.0 * 365 * 86_400
 }

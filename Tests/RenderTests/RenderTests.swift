@@ -262,6 +262,23 @@ private let timeWait = Origin.State.timeWait(cause: .close, enteredFrom: .finWai
         """)
   }
 
+  @Test(arguments: [-21, -0.04, 0, 1 / 60, 1e9] as [Double])
+  func `takes any growth of descriptors, up or down`(growth: Double) {
+    var report = LeakReport()
+    report.add(origin(Self.closeWait(.eofRead)))
+    let rows = report.leaks.map {
+      LeakRenderer.Row(
+        group: $0, descriptorsOpen: 790, descriptorLimit: 1_073_741_816, growth: growth,
+        descriptorGrowth: growth)
+    }
+    var line = LineBuffer()
+    LeakRenderer().renderText(leaks: rows, stuck: [], into: &line)
+    LeakRenderer().renderJSON(time: WallTime(nanoseconds: 0), leaks: rows, stuck: [], lost: 0, into: &line)
+    let text = String(decoding: line.bytes, as: UTF8.self)
+    #expect(text.contains(growth == -21 ? "-21/s" : "/s"))
+    #expect(text.contains("they run out in") == (growth > 1))
+  }
+
   @Test func `fits a terminal of 80 columns, peers below`() {
     let text = Self.render { _, leaks, _, line in
       LeakRenderer(width: 80).renderText(leaks: Array(leaks.dropFirst().prefix(1)), stuck: [], into: &line)
@@ -302,6 +319,10 @@ private let timeWait = Origin.State.timeWait(cause: .close, enteredFrom: .finWai
     let stranger = Process(pid: nginx.pid, tid: 1, comm: nginx.comm, startedNanoseconds: 9)
     #expect(trend.descriptorGrowth(of: stranger, open: 142) == nil)
     #expect(LeakTrend().growth(of: group) == nil)
+    // One more in a minute, of the limit that containers have.
+    #expect(LeakTrend.secondsLeft(open: 100, limit: 1_073_741_816, growthPerSecond: 1 / 60) == nil)
+    #expect(LeakTrend.secondsLeft(open: 100, limit: 50, growthPerSecond: -3) == nil)
+    #expect(LeakTrend.secondsLeft(open: 100, limit: 50, growthPerSecond: 3) == 0)
   }
 }
 
