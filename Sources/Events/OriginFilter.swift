@@ -36,6 +36,7 @@ public struct OriginFilter: Sendable {
 
   func passes(_ flow: CountedFlow, _ comm: Comm) -> Bool {
     if let role, flow.role != role { return false }
+    if !peers.isEmpty, !peers.contains(where: { $0.matches(flow) }) { return false }
     return flow.process.map { passes(pid: $0.pid, comm) } ?? (pids.isEmpty && comms.isEmpty)
   }
 

@@ -71,8 +71,19 @@ public struct PeerPattern: Equatable, Sendable {
   }
 
   public func matches(_ connection: Connection) -> Bool {
-    connection.family == family && port.map { $0 == connection.peer.port } ?? true
-      && address.isAlike(connection.peer.address, bits: prefixBits)
+    matches(connection.family, connection.peer.address, connection.peer.port)
+  }
+
+  /// Of a server's connections the peers' ports are not counted by: then a pattern with a port matches none.
+  public func matches(_ flow: CountedFlow) -> Bool {
+    matches(flow.family, flow.peerAddress, flow.role == .server ? nil : flow.port)
+  }
+
+  public var hasPort: Bool { port != nil }
+
+  private func matches(_ family: Family, _ address: Address, _ port: UInt16?) -> Bool {
+    family == self.family && (self.port == nil || self.port == port)
+      && self.address.isAlike(address, bits: prefixBits)
   }
 }
 

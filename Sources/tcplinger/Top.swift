@@ -45,6 +45,10 @@ struct Top: ParsableCommand {
   func validate() throws {
     if let count, count < 1 { throw ValidationError("'\(count)' is no number of looks") }
     try delay.checkInterval()
+    if filters.peer.contains(where: \.hasPort), filters.role != .client {
+      throw ValidationError(
+        "top counts a server's clients without their ports; add --role client, or give --peer without a port")
+    }
   }
 
   func run() throws {

@@ -33,6 +33,7 @@ extension EndToEndTests {
         (["-L", "70000"], "65535"), (["--duration", "soon"], "30s"), (["--state", "foo"], "close_wait"),
         (["--role", "peer"], "server"), (["--netns", "/no/such"], "pid"),
         (["--peer", "db.example"], "10.0.0.0/8"), (["census", "--peer", "10.0.0.5"], "--by peer"),
+        (["top", "--peer", "10.0.0.5:80"], "--role client"),
       ])
     func remedy(arguments: [String], allowed: String) throws {
       let run = try Run.tcplinger(arguments)

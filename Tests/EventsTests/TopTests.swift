@@ -30,6 +30,28 @@ private func report(_ history: TimeWaitHistory, ports: [UInt32: Int] = [:]) -> T
   TopReport(history, closeWaits: [], leakNanoseconds: second, ports: ports)
 }
 
+@Suite struct `A filter by peer` {
+  private func passes(_ pattern: String, _ flow: CountedFlow) throws -> Bool {
+    var filter = OriginFilter()
+    filter.peers = [try PeerPattern(parsing: pattern)]
+    return filter.passes(flow, Comm("curl"))
+  }
+
+  @Test(arguments: [
+    ("10.0.0.5", true), ("10.0.0.6", false), ("10.0.0.0/24", true), ("10.1.0.0/16", false),
+    ("10.0.0.5:80", true),
+    ("10.0.0.5:81", false), ("::1", false),
+  ])
+  func `leaves out what is counted towards others`(pattern: String, isPassed: Bool) throws {
+    #expect(try passes(pattern, flow(curl)) == isPassed)
+  }
+
+  @Test func `takes a server's clients by their address, and by no port, which is not counted by`() throws {
+    #expect(try passes("10.0.0.5", flow(curl, role: .server)))
+    #expect(try !passes("10.0.0.5:80", flow(curl, role: .server)))
+  }
+}
+
 @Suite struct `A count of the kernel's` {
   // pid 10 started at 1, as a client from 10.0.0.1 to 10.0.0.5:80 in namespace 7.
   static let key: [UInt8] =

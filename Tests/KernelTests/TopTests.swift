@@ -113,6 +113,33 @@ extension KernelTests {
       }
     }
 
+    @Test("With --peer every column is of connections to that peer alone")
+    func peer() throws {
+      let home = try Player("home")
+      try home.enterNewNetworkNamespace()
+      let (one, other) = (try home.listen(at: "127.0.0.2"), try home.listen(at: "127.0.0.3"))
+      let client = try home.fork()
+      let top = try Child.top(["--netns", "\(home.pid)", "--role", "client", "--peer", "127.0.0.2"])
+      for (listener, times) in [(one, 1), (other, 3)] {
+        for _ in 0..<times {
+          let talk = try Conversation(client, listener, listener.local.address)
+          try talk.client.close()
+          try talk.server.close()
+        }
+        // It stays in CLOSE_WAIT.
+        try Conversation(client, listener, listener.local.address).server.close()
+      }
+
+      let row = try #require(
+        try top.table { $0.row(of: client.pid).map { $0.timeWaits == 1 && $0.closeWaits == 1 } ?? false }
+          .row(of: client.pid))
+      #expect(row.peer.hasPrefix("127.0.0.2:"))
+      let later = TopTable.all(in: top.output.lines).count + 2
+      _ = try top.table { _ in TopTable.all(in: top.output.lines).count >= later }
+      let rows = TopTable.all(in: top.output.lines).compactMap { $0.row(of: client.pid) }
+      #expect(rows.allSatisfy { $0.timeWaits <= 1 && $0.closeWaits <= 1 && $0.peer.hasPrefix("127.0.0.2:") })
+    }
+
     private func closeFirst(_ client: Player, _ listener: Socket) throws -> Conversation {
       let talk = try Conversation(client, listener)
       try talk.client.close()
