@@ -279,6 +279,29 @@ private let timeWait = Origin.State.timeWait(cause: .close, enteredFrom: .finWai
     #expect(text.contains("they run out in") == (growth > 1))
   }
 
+  @Test func `shows that connections become fewer, and foretells nothing then`() {
+    var report = LeakReport()
+    for _ in 0..<3 { report.add(origin(Self.closeWait(.eofRead))) }
+    let rows = report.leaks.map {
+      LeakRenderer.Row(
+        group: $0, descriptorsOpen: 790, descriptorLimit: 1000, growth: -3, descriptorGrowth: -2.5)
+    }
+    var text = LineBuffer()
+    LeakRenderer().renderText(leaks: rows, stuck: [], into: &text)
+    #expect(
+      String(decoding: text.bytes, as: UTF8.self) == """
+        CLOSE_WAIT: the peer has closed, the process has not
+        PID     COMM             COUNT    REASON        OLDEST   GROWTH     DESCRIPTORS         PEERS
+        4123    nginx            3        eof_read      5s       -3/s       790/1,000           10.0.0.5:8080 (3)
+
+        """)
+    var json = LineBuffer()
+    LeakRenderer().renderJSON(time: WallTime(nanoseconds: 0), leaks: rows, stuck: [], lost: 0, into: &json)
+    let object = String(decoding: json.bytes, as: UTF8.self)
+    #expect(object.contains(#""growth_per_s":-3.0,"#))
+    #expect(object.contains(#""descriptors_growth_per_s":-2.5,"exhausted_in_s":null,"#))
+  }
+
   @Test func `fits a terminal of 80 columns, peers below`() {
     let text = Self.render { _, leaks, _, line in
       LeakRenderer(width: 80).renderText(leaks: Array(leaks.dropFirst().prefix(1)), stuck: [], into: &line)
