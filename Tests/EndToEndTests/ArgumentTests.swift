@@ -34,6 +34,7 @@ extension EndToEndTests {
         (["--role", "peer"], "server"), (["--netns", "/no/such"], "pid"),
         (["--peer", "db.example"], "10.0.0.0/8"), (["census", "--peer", "10.0.0.5"], "--by peer"),
         (["top", "--peer", "10.0.0.5:80"], "--role client"),
+        (["top", "--role", "server", "--peer", "10.0.0.5", "--peer", "[::1]:80"], "without a port"),
       ])
     func remedy(arguments: [String], allowed: String) throws {
       let run = try Run.tcplinger(arguments)

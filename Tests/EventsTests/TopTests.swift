@@ -26,8 +26,10 @@ extension TimeWaitHistory {
   }
 }
 
-private func report(_ history: TimeWaitHistory, ports: [UInt32: Int] = [:]) -> TopReport {
-  TopReport(history, closeWaits: [], leakNanoseconds: second, ports: ports)
+private func report(
+  _ history: TimeWaitHistory, ports: [UInt32: Int] = [:], filter: OriginFilter = OriginFilter()
+) -> TopReport {
+  TopReport(history, closeWaits: [], leakNanoseconds: second, ports: ports, filter: filter)
 }
 
 @Suite struct `A filter by peer` {
@@ -179,6 +181,22 @@ private func report(_ history: TimeWaitHistory, ports: [UInt32: Int] = [:]) -> T
     history.look(1, count(flow(curl, role: .server), 10), count(flow(wget), 10))
     let rows = report(history, ports: [2: 100]).rows
     #expect(rows.allSatisfy { $0.portShare == nil })
+  }
+
+  @Test func `is of the wanted peers alone in its sums, its peers and its share of the ports`() throws {
+    var history = TimeWaitHistory(since: 0)
+    history.look(
+      2, count(flow(curl, to: 5), 10), count(flow(curl, to: 6), 30), count(flow(wget, to: 6), 50, "wget"))
+    var filter = OriginFilter()
+    filter.peers = [try PeerPattern(parsing: "10.0.0.4/31")]
+    let rows = report(history, ports: [1: 100], filter: filter).rows
+    let row = try #require(rows.first)
+    #expect(rows.count == 1)
+    #expect(row.id == curl)
+    #expect(row.timeWaits == 10)
+    #expect(row.timeWaitsPerSecond == 5)
+    #expect(row.portShare == 0.1)
+    #expect(row.peers.map(\.name.address) == [Address(ipv4: 10, 0, 0, 5)])
   }
 
   @Test func `takes a server's clients together whatever their port, and IPv4 over IPv6 with plain IPv4`()

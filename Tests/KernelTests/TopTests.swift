@@ -113,31 +113,67 @@ extension KernelTests {
       }
     }
 
-    @Test("With --peer every column is of connections to that peer alone")
-    func peer() throws {
-      let home = try Player("home")
-      try home.enterNewNetworkNamespace()
-      let (one, other) = (try home.listen(at: "127.0.0.2"), try home.listen(at: "127.0.0.3"))
-      let client = try home.fork()
-      let top = try Child.top(["--netns", "\(home.pid)", "--role", "client", "--peer", "127.0.0.2"])
-      for (listener, times) in [(one, 1), (other, 3)] {
-        for _ in 0..<times {
-          let talk = try Conversation(client, listener, listener.local.address)
-          try talk.client.close()
-          try talk.server.close()
+    /// How `--peer` may be written; the connections to count are those to 127.0.0.2, or those from IPv4.
+    enum PeerOption: CaseIterable {
+      case address, network, addressAndPort, networkOfClients
+
+      var role: Role { self == .networkOfClients ? .server : .client }
+      var addresses: (wanted: String, other: String) {
+        switch self {
+        case .address, .network: ("127.0.0.2", "127.0.0.4")
+        case .addressAndPort: ("127.0.0.2", "127.0.0.2")
+        case .networkOfClients: ("127.0.0.1", "::1")
         }
-        // It stays in CLOSE_WAIT.
-        try Conversation(client, listener, listener.local.address).server.close()
       }
 
-      let row = try #require(
-        try top.table { $0.row(of: client.pid).map { $0.timeWaits == 1 && $0.closeWaits == 1 } ?? false }
-          .row(of: client.pid))
-      #expect(row.peer.hasPrefix("127.0.0.2:"))
+      func pattern(_ wanted: Endpoint) -> String {
+        switch self {
+        case .address: wanted.address
+        case .network: "127.0.0.3/31"
+        case .addressAndPort: "\(wanted.address):\(wanted.port)"
+        case .networkOfClients: "127.0.0.0/8"
+        }
+      }
+    }
+
+    @Test("With --peer every column is of connections to that peer alone", arguments: PeerOption.allCases)
+    func peer(option: PeerOption) throws {
+      let home = try Player("home")
+      try home.enterNewNetworkNamespace()
+      let wanted = try home.listen(at: option.addresses.wanted)
+      let other = try home.listen(at: option.addresses.other)
+      let client = try home.fork()
+      let observed = option.role == .client ? client : home
+      let top = try Child.top([
+        "--netns", "\(home.pid)", "--role", option.role.rawValue, "--peer", option.pattern(wanted.local),
+        "--min-age", "0",
+      ])
+      for (listener, times) in [(wanted, 1), (other, 3)] {
+        for isLeak in [false, true] {
+          for _ in 0..<times {
+            let talk = try Conversation(client, listener, listener.local.address)
+            let (first, second) = option.role.order(talk)
+            // Who closes first has a TIME_WAIT; who does not close, a CLOSE_WAIT.
+            if !isLeak { try first.close() }
+            try second.close()
+          }
+        }
+      }
+
+      _ = try top.table { $0.row(of: observed.pid).map { $0.timeWaits == 1 && $0.closeWaits == 1 } ?? false }
+      // What is not to be counted has had the time of two looks to be.
       let later = TopTable.all(in: top.output.lines).count + 2
       _ = try top.table { _ in TopTable.all(in: top.output.lines).count >= later }
-      let rows = TopTable.all(in: top.output.lines).compactMap { $0.row(of: client.pid) }
-      #expect(rows.allSatisfy { $0.timeWaits <= 1 && $0.closeWaits <= 1 && $0.peer.hasPrefix("127.0.0.2:") })
+      let rows = TopTable.all(in: top.output.lines).compactMap { $0.row(of: observed.pid) }
+      let peer = option.role == .client ? "127.0.0.2:\(wanted.local.port)" : "127.0.0.1"
+      for row in rows {
+        #expect(row.timeWaits <= 1 && row.closeWaits <= 1 && row.leaked <= 1)
+        // Alone: the busiest one is followed by the number of the others.
+        #expect(row.peer == peer)
+      }
+      let row = try #require(rows.last)
+      #expect(row.timeWaits == 1 && row.closeWaits == 1 && row.leaked == 1)
+      #expect((row.ports == "-") == (option.role == .server))
     }
 
     private func closeFirst(_ client: Player, _ listener: Socket) throws -> Conversation {
