@@ -12,7 +12,7 @@
 #define WIRE_COMM_LENGTH 16
 #define WIRE_WAYS 16	      /* places of a set: their keys are a cache line */
 #define WIRE_PORT_BITMAP 8192 /* a bit a port */
-#define WIRE_BATCH 128	      /* keys that a program looks at in one run */
+#define WIRE_BATCH 64	      /* keys that a program looks at in one run */
 
 /* What a record is about. */
 enum wire_kind {

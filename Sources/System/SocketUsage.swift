@@ -4,6 +4,8 @@ public struct SocketUsage: Equatable, Sendable {
   public var inUse = 0
   /// Small sockets: TIME_WAIT, and FIN_WAIT2 after close().
   public var small = 0
+  /// Of all namespaces together, small ones not counted.
+  public var allocated = 0
 
   /// Of the namespace that the calling thread is in; nil if `/proc` does not say.
   ///
@@ -22,6 +24,7 @@ public struct SocketUsage: Equatable, Sendable {
     }
     self.inUse = inUse + (Self.numbers("TCP6:", in: sockstat6)?["inuse"] ?? 0)
     self.small = small
+    allocated = plain["alloc"] ?? 0
   }
 
   private static func numbers(_ title: String, in text: String) -> [Substring: Int]? {

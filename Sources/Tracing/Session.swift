@@ -107,7 +107,7 @@ final class Session {
     }
     // Where a map must have its memory from the start it is kept small; what does not fit is counted.
     try object.resize(
-      map: "socket_hash", maxEntries: mapsGrow ? 1_048_576 : 131_072, preallocated: !mapsGrow)
+      map: "socket_hash", maxEntries: mapsGrow ? Self.rememberedSockets : 131_072, preallocated: !mapsGrow)
     for map in ["waiting", "handed_over"] {
       try object.resize(map: map, maxEntries: mapsGrow ? 262_144 : 32_768, preallocated: !mapsGrow)
     }
@@ -132,6 +132,12 @@ final class Session {
     guard attaches else { return }
     for program in plan.attached { links.append(try object.attach(program)) }
     if settings.followsChildren { links.append(try object.attach(HookPlan.fork)) }
+  }
+
+  /// Sockets that have no place in the table: four times what is there now. The kernel clears 16 bytes for each at the start, and
+  /// takes the rest as they come.
+  private static var rememberedSockets: UInt32 {
+    UInt32(min(max(4 * (SocketUsage.ofThread?.allocated ?? 0), 262_144), 1_048_576))
   }
 
   /// 1,024 sets of 16: 4 MiB for the sockets and 3 for the small ones.
