@@ -10,6 +10,9 @@ public struct CensusSettings: Sendable {
   public var states = Set(SocketCensus.State.allCases)
   public var details: SocketCensus.Details
 
+  /// What a count reads by.
+  public var hooks: [String] { details.contains(.owner) ? ["iter/tcp", "iter/task_file"] : ["iter/tcp"] }
+
   public init(_ filters: TraceSettings = TraceSettings(), details: SocketCensus.Details = []) {
     self.filters = filters
     self.details = details

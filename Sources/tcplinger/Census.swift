@@ -66,6 +66,7 @@ struct Census: ParsableCommand {
       var run = try CensusRun(
         settings: settings, report: reportOptions, isWatched: watch != nil || duration != nil,
         output: .standard(interruptedBy: signals.descriptor), signals: signals.descriptor)
+      verbosity.note(hooks: settings.hooks)
       try run.run(every: watch?.nanoseconds, for: duration?.nanoseconds)
     } catch let error as TracingError {
       throw verbosity.failure(error)

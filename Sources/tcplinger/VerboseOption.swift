@@ -7,9 +7,13 @@ struct VerboseOption: ParsableArguments {
   @Flag(name: .shortAndLong, help: "Say which programs are used and which are not, and what the kernel says.")
   var verbose = false
 
+  func note(hooks: [String]) {
+    if verbose { StandardError.print("hooks: \(hooks.joined(separator: ", "))") }
+  }
+
   func note(_ start: Start) {
     guard verbose else { return }
-    StandardError.print("hooks: \(start.hooks.joined(separator: ", "))")
+    note(hooks: start.hooks)
     for refusal in start.refusals { StandardError.print("not used: \(refusal.hook): \(refusal.reason)") }
   }
 

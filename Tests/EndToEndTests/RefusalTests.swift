@@ -122,9 +122,9 @@ extension EndToEndTests {
         return try #require(line?.split(separator: " ").last.flatMap { Int($0) }, "\(run.errors.text)")
       }
       let (sweeps, looks) = (try runs("sweep_table"), try runs("settle_small_so"))
-      // 128 runs go over each table. Either may be put off for a round where the machine is slow.
-      #expect(looks >= 10 * 128)
-      #expect(sweeps >= 10 * 128 && sweeps <= looks + 3 * 128, "\(sweeps) runs beside \(looks)")
+      // 256 runs go over each table. Either may be put off for a round where the machine is slow.
+      #expect(looks >= 10 * 256)
+      #expect(sweeps >= 10 * 256 && sweeps <= looks + 3 * 256, "\(sweeps) runs beside \(looks)")
     }
 
     @Test(
