@@ -22,13 +22,14 @@ extension TracingError {
     restrictions: Restrictions = .current
   ) {
     self.init(problem: "\(error)", mend: "", log: log)
-    let mayTrace = capabilities.contains(.sysAdmin) || capabilities.contains([.bpf, .perfmon])
+    // What is loaded already may be run without CAP_PERFMON, which is given up by then.
+    let needed: Capabilities = error.operation == "load" ? [.bpf, .perfmon] : .bpf
     switch error.code {
-    case EPERM where !mayTrace:
+    case EPERM where !capabilities.contains(.sysAdmin) && !capabilities.contains(needed):
       mend = "run as root or grant CAP_BPF and CAP_PERFMON"
     case EPERM:
       let facts = restrictions.facts.map { "\($0.name) \($0.value)" }.joined(separator: "; ")
-      problem += ", though CAP_BPF and CAP_PERFMON are granted"
+      problem += ", though the capabilities for it are granted"
       mend = "ask who runs this machine what forbids it: \(facts)"
     case ESRCH:
       self = .noTypes(log: ["\(error)"] + log)

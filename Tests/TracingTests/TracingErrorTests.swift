@@ -10,9 +10,10 @@ private let restrictions = Restrictions(
   userNamespace: "initial", container: "none seen", kernel: "6.18.0")
 
 private func text(
-  _ code: Int32, _ capabilities: Capabilities = [.bpf, .perfmon], log: [String] = []
+  _ code: Int32, _ capabilities: Capabilities = [.bpf, .perfmon], log: [String] = [],
+  operation: String = "load"
 ) -> String {
-  let error = BPFError("load", "find_holders (iter/task_file)", code: code)
+  let error = BPFError(operation, "find_holders (iter/task_file)", code: code)
   return "\(TracingError(error, log: log, capabilities: capabilities, restrictions: restrictions))"
 }
 
@@ -27,10 +28,15 @@ private func text(
   @Test func `with all of them says what may forbid it, as it was read`() {
     #expect(
       text(EPERM)
-        == "cannot load find_holders (iter/task_file): Operation not permitted, though CAP_BPF and CAP_PERFMON are "
-        + "granted; ask who runs this machine what forbids it: lockdown none [integrity] confidentiality; "
+        == "cannot load find_holders (iter/task_file): Operation not permitted, though the capabilities for it "
+        + "are granted; ask who runs this machine what forbids it: lockdown none [integrity] confidentiality; "
         + "LSMs lockdown,capability,bpf; seccomp filter; user namespace initial; container none seen; kernel 6.18.0"
     )
+  }
+
+  @Test func `of a program that was loaded asks for no capability that is given up by then`() {
+    #expect(text(EPERM, .bpf, operation: "run").contains("though the capabilities for it are granted"))
+    #expect(text(EPERM, [], operation: "run").contains("grant CAP_BPF and CAP_PERFMON"))
   }
 
   @Test func `of the verifier has its last word`() {
