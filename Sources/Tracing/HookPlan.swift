@@ -64,18 +64,22 @@ struct HookPlan {
   /// Reads every open file for who holds a socket.
   var findHolders: String { support.hasLoops ? "find_holders" : "find_holders_before_5_17" }
 
-  /// Changes of state that no program saw, and connections whose opener was not noted as it accepted.
+  /// Changes of state that no program saw.
   ///
   /// - Parameters:
   ///   - missed: runs of a program that the kernel skipped, as it was running on the same processor.
   ///   - rescued: changes of state that an understudy has played in. Read after the missed ones: a rescue between the two
   ///     makes the difference smaller, not a loss out of nothing.
   func skippedRuns(missed: (_ program: String) -> UInt64, rescued: () -> UInt64) -> UInt64 {
-    let accepts = accept.map { missed($0.program) } ?? 0
     // Where programs are not preempted only a softirq's changes are missed: the sweep follows those to their small sockets.
-    guard support.preemptsPrograms else { return accepts }
+    guard support.preemptsPrograms else { return 0 }
     let states = missed(state.program)
-    return accepts + states - min(states, rescued())
+    return states - min(states, rescued())
+  }
+
+  /// Accepts that the program on them did not see: no event is missing for that, but an opener.
+  func skippedAccepts(missed: (_ program: String) -> UInt64) -> UInt64 {
+    accept.map { missed($0.program) } ?? 0
   }
 
   static let iterators = ["iter/task_file", "iter/tcp"]

@@ -20,6 +20,8 @@ final class Session {
   private var nextWalk: UInt64 = 0
   private var nextSettling: UInt64 = 0
   private var batch: [Event] = []
+  /// As of the last look at what was lost.
+  private(set) var skippedAccepts: UInt64 = 0
 
   /// Owns links, which are no values that an array can hold.
   private final class Links {
@@ -350,10 +352,9 @@ final class Session {
     note(upTo: losses.targets_full, .followedProcesses)
     note(upTo: losses.counts_full, .counts)
     note(upTo: unconfirmed(losses.handed_over_gone) + losses.ended_unseen, .unconfirmed)
-    note(
-      upTo: plan.skippedRuns(
-        missed: { program in (try? object.missedRuns(of: program)) ?? 0 }, rescued: { object.losses.rescued }),
-      .skippedRun)
+    func missed(_ program: String) -> UInt64 { (try? object.missedRuns(of: program)) ?? 0 }
+    note(upTo: plan.skippedRuns(missed: missed, rescued: { object.losses.rescued }), .skippedRun)
+    skippedAccepts = plan.skippedAccepts(missed: missed)
   }
 
   /// Of the small sockets that vanished between two looks, those that may have been in TIME_WAIT: with a hook on

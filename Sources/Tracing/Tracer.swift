@@ -65,6 +65,9 @@ public final class Tracer {
   /// Why the ring's thread gave up; nil while all is well.
   public var failure: (any Error)? { work.failure.withLock { $0 } }
 
+  /// Accepts that no program saw: who opened these connections is unknown. Known once the trace is stopped.
+  public var skippedAccepts: UInt64 { isJoined ? work.session.skippedAccepts : 0 }
+
   /// How often the ring's thread has begun to wait for events: what it read before is in the queue.
   public var turns: Int { work.turns.load(ordering: .acquiring) }
 

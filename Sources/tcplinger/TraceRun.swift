@@ -32,6 +32,7 @@ struct TraceRun: ~Copyable {
       tracer.stop()
       try take()
       try printer.print(summary())
+      noteSkippedAccepts()
     } catch {
       try end(error)
     }
@@ -85,6 +86,13 @@ struct TraceRun: ~Copyable {
       tally.count(loss)
     }
     try printer.flush()
+  }
+
+  private func noteSkippedAccepts() {
+    let skipped = tracer.skippedAccepts
+    guard skipped > 0 else { return }
+    StandardError.print(
+      "accepts that the kernel hid from the tracer: \(skipped); their connections have no opener")
   }
 
   private func summary() -> Summary {
