@@ -12,6 +12,13 @@ public enum File {
   public static func beginning(of path: String) throws(SystemError) -> String { try text(path, upTo: 1 << 16) }
 
   private static func text(_ path: String, upTo limit: Int) throws(SystemError) -> String {
+    String(decoding: try bytes(path, upTo: limit), as: UTF8.self)
+  }
+
+  /// A whole file as it is.
+  public static func bytes(_ path: String) throws(SystemError) -> [UInt8] { try bytes(path, upTo: longest) }
+
+  private static func bytes(_ path: String, upTo limit: Int) throws(SystemError) -> [UInt8] {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw SystemError("open", path) }
     defer { close(descriptor) }
@@ -24,6 +31,6 @@ public enum File {
       guard count > 0 else { break }
       bytes += chunk[..<count]
     }
-    return String(decoding: bytes, as: UTF8.self)
+    return bytes
   }
 }

@@ -3,6 +3,7 @@
 #ifndef TCPLINGER_CSYSTEM_H
 #define TCPLINGER_CSYSTEM_H
 
+#include "SocketDiagnosis.h"
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
