@@ -13,10 +13,6 @@ bin := .build/release
 out := .build/bpf
 skeleton := Sources/CLibbpf/tcplinger.skel.h
 
-bpf_headers := $(wildcard bpf/*.h)
-bpf_sources := $(wildcard bpf/*.bpf.c)
-# maps first: the linker of libbpf 1.1 gets the offsets of maps wrong otherwise.
-bpf_objects := $(patsubst bpf/%.c,$(out)/%.o,bpf/maps.bpf.c $(filter-out bpf/maps.bpf.c,$(bpf_sources)))
 BPF_FLAGS := -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -I/usr/include/$(machine)-linux-gnu \
 	-g -O2 -ffile-prefix-map=$(CURDIR)=. -Wall -Wextra -Wno-unused-parameter -Werror
 
@@ -79,12 +75,13 @@ help:
 set-up-%:
 	@scripts/setup $*
 
-$(out)/%.bpf.o: bpf/%.bpf.c $(bpf_headers) Makefile | set-up-build
+$(out)/programs.o: $(wildcard bpf/*) Makefile | set-up-build
 	@mkdir -p $(@D)
-	@"$$(scripts/bpf-clang)" $(BPF_FLAGS) -c $< -o $@
+	@"$$(scripts/bpf-clang)" $(BPF_FLAGS) -c bpf/tcplinger.bpf.c -o $@
 
-$(out)/tcplinger.bpf.o: $(bpf_objects)
-	@bpftool gen object $@ $(bpf_objects)
+# Without what only a debugger reads.
+$(out)/tcplinger.bpf.o: $(out)/programs.o
+	@bpftool gen object $@ $<
 
 # Swift builds anew what sees this header, so it changes only when the programs do, and at once.
 $(out)/tcplinger.skel.h: $(out)/tcplinger.bpf.o

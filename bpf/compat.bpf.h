@@ -3,20 +3,43 @@
 #ifndef TCPLINGER_COMPAT_BPF_H
 #define TCPLINGER_COMPAT_BPF_H
 
-#include "read.bpf.h"
+#include "kernel.h"
+#include "wire.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_tracing.h>
 
-/* CLOCK_BOOTTIME less CLOCK_MONOTONIC; kept by the frontend. */
-extern __u64 suspended_ns;
+extern const volatile struct wire_settings settings;
 
 /*
- * The last descriptor of the file is gone and the file is being released. v6.13, 90ee6ed776c0 "fs: port files to file_ref":
- * struct file counts in f_ref, from 0 for one reference, and a dead one is negative; before, in f_count, which is 0 then.
+ * How a socket is read. The verifier knows the argument of a hook (tp_btf) as a socket, and reads
+ * it like any memory. All else is an address, each field of which is copied by a checked read: a
+ * socket freed meanwhile gives wrong bytes at worst, so its identity is looked at afterwards. Where
+ * tp_btf is refused the hook is a raw tracepoint, and has addresses only. `typed` is known when a
+ * program is loaded: the kernel drops the other way.
  */
-static __always_inline bool file_is_released(struct file *file)
+#define READ(typed, from, field) ((typed) ? (from)->field : BPF_CORE_READ(from, field))
+
+#define as_tcp(typed, sk) \
+	((struct tcp_sock *)((typed) ? (void *)bpf_skc_to_tcp_sock(sk) : (void *)(sk)))
+
+/*
+ * The kernel's own number of a socket, which no other ever has, and which the small socket that
+ * takes over inherits. v5.12, c5dbb89fc2ac: tracing programs may ask for it, and with that give it.
+ */
+#define give_cookie(sk) bpf_get_socket_cookie(sk)
+
+/*
+ * The last descriptor of the file is gone and the file is being released. v6.13, 90ee6ed776c0 "fs:
+ * port files to file_ref": struct file counts in f_ref, from 0 for one reference, and a dead one is
+ * negative; before, in f_count, which is 0 then.
+ */
+static __always_inline bool file_is_released(bool typed, struct file *file)
 {
 	if (bpf_core_field_exists(file->f_ref))
-		return file->f_ref.refcnt.counter < 0;
-	return file->f_count.counter == 0;
+		return READ(typed, file, f_ref.refcnt.counter) < 0;
+	return READ(typed, file, f_count.counter) == 0;
 }
 
 /* v5.18, fbb8295248e1 made netns_ipv4.tcp_death_row a pointer; v6.1, e9bd0cca09d1 undid it. */
@@ -28,73 +51,80 @@ struct net___v5_18 {
 	struct netns_ipv4___v5_18 ipv4;
 } __attribute__((preserve_access_index));
 
-static __always_inline struct inet_hashinfo *tcp_hashinfo_of(struct net *net)
+static __always_inline struct inet_hashinfo *tcp_hashinfo_of(bool typed, struct net *net)
 {
 	struct net___v5_18 *older = (void *)net;
 
 	if (bpf_core_field_exists(older->ipv4.tcp_death_row)) {
-		struct inet_timewait_death_row *row = READ(older, ipv4.tcp_death_row);
+		struct inet_timewait_death_row *row = READ(typed, older, ipv4.tcp_death_row);
 
-		return READ(row, hashinfo);
+		return READ(typed, row, hashinfo);
 	}
-	return READ(net, ipv4.tcp_death_row.hashinfo);
+	return READ(typed, net, ipv4.tcp_death_row.hashinfo);
 }
 
 /*
- * v5.11, 3ca1032ab7ab: bpf_get_current_task_btf() gives a pointer that is read like any memory; before, each field is
- * copied by a helper.
+ * A word that is written after all that it speaks of, and read before. x86 keeps that order by
+ * itself; elsewhere an atomic that gives back what was there does (v5.12, 5ffa25502b5a).
+ */
+#ifdef __TARGET_ARCH_x86
+#define publish(word, value)                         \
+	({                                           \
+		barrier();                           \
+		*(volatile __u32 *)(word) = (value); \
+	})
+#define published(word) (*(volatile __u32 *)(word))
+#else
+#define publish(word, value) ((void)__sync_lock_test_and_set(word, value))
+#define published(word) __sync_fetch_and_or(word, 0)
+#endif
+
+/*
+ * v5.11, 3ca1032ab7ab: bpf_get_current_task_btf() gives a pointer that is read like any memory;
+ * before, each field is copied by a helper.
  */
 #define TASKS_ARE_TYPED bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)
-#define TASK_READ(task, field) (TASKS_ARE_TYPED ? (task)->field : BPF_CORE_READ(task, field))
 
-static __always_inline struct task_struct *current_task(void)
-{
-	if (TASKS_ARE_TYPED)
-		return (void *)bpf_get_current_task_btf();
-	return (void *)bpf_get_current_task();
-}
+#define current_task()                                                               \
+	((struct task_struct *)(TASKS_ARE_TYPED ? (void *)bpf_get_current_task_btf() \
+						: (void *)bpf_get_current_task()))
 
-static __always_inline unsigned int task_flags(struct task_struct *task)
+static __always_inline void name_process(struct wire_process *process, struct task_struct *task)
 {
-	return TASK_READ(task, flags);
-}
+	struct task_struct *leader = READ(TASKS_ARE_TYPED, task, group_leader);
 
-static __always_inline struct task_struct *leader_of(struct task_struct *task)
-{
-	return TASK_READ(task, group_leader);
-}
-
-static __always_inline void copy_comm(char comm[16], struct task_struct *task)
-{
+	process->pid = READ(TASKS_ARE_TYPED, task, tgid);
+	process->tid = READ(TASKS_ARE_TYPED, task, pid);
+	process->started_ns = READ(TASKS_ARE_TYPED, leader, start_boottime);
 	if (TASKS_ARE_TYPED) {
-		((__u64 *)comm)[0] = *(__u64 *)&task->comm[0];
-		((__u64 *)comm)[1] = *(__u64 *)&task->comm[8];
+		((__u64 *)process->comm)[0] = *(__u64 *)&leader->comm[0];
+		((__u64 *)process->comm)[1] = *(__u64 *)&leader->comm[8];
 	} else {
-		bpf_probe_read_kernel(comm, 16, task->comm);
+		bpf_probe_read_kernel(process->comm, sizeof(process->comm), leader->comm);
 	}
 }
 
-/*
- * bpf_sock_from_file() came in v5.11 (4f19cab76136); the same two steps by hand work on all kernels,
- * yet only the helper's pointer is one that bpf_sk_storage_get() takes.
- */
+/* v5.11, 4f19cab76136: bpf_sock_from_file(). Before, the same two steps by hand. */
+#define FILES_ARE_TYPED bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_sock_from_file)
+
 static __always_inline struct sock *socket_of_file(struct file *file)
 {
-	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_sock_from_file)) {
-		struct socket *socket = (void *)bpf_sock_from_file((void *)file);
+	struct socket *socket;
 
+	if (FILES_ARE_TYPED) {
+		socket = (void *)bpf_sock_from_file((void *)file);
 		return socket ? socket->sk : NULL;
 	}
 	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
 		return NULL;
-	struct socket *socket = BPF_CORE_READ(file, private_data);
-
+	socket = BPF_CORE_READ(file, private_data);
 	return BPF_CORE_READ(socket, sk);
 }
 
 /*
- * v5.6, 2303f994b3e1: a socket of MPTCP, as Go listens with, is a shell around TCP sockets. The first of them is the listener,
- * or the connection unless that has moved on to others. A kernel without CONFIG_MPTCP does not have the type.
+ * v5.6, 2303f994b3e1: a socket of MPTCP, as Go listens with, is a shell around TCP sockets. The
+ * first of them is the listener, or the connection unless that has moved on to others. A kernel
+ * without CONFIG_MPTCP does not have the type.
  */
 struct mptcp_sock {
 	struct sock *first;
@@ -104,35 +134,9 @@ static __always_inline struct sock *tcp_socket_behind(struct sock *sk)
 {
 	struct mptcp_sock *shell = (void *)sk;
 
-	if (!sk || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_MPTCP || !bpf_core_field_exists(shell->first))
-		return sk;
+	if (!bpf_core_field_exists(shell->first))
+		return NULL;
 	return BPF_CORE_READ(shell, first);
-}
-
-/* v6.10, fc7566ad0a82: a program may say that it is not to be put aside for another process. */
-extern void bpf_preempt_disable(void) __ksym __weak;
-extern void bpf_preempt_enable(void) __ksym __weak;
-
-/*
- * jiffies, of which a TCP socket's time stamps are the low half, start at 2^32 less five minutes. The
- * length of one is not told to programs, so it is found by which of the kernel's choices of HZ fits.
- */
-static __always_inline __u64 nanoseconds_per_jiffy(void)
-{
-	const __u32 choices[] = { 100, 250, 300, 1000 };
-	__u64 uptime_s = bpf_ktime_get_ns() / 1000000000, jiffies = bpf_jiffies64(), best = ~0ULL;
-	__u32 hz = 250;
-
-	for (int i = 0; i < 4; i++) {
-		__u64 expected = (1ULL << 32) + choices[i] * uptime_s - choices[i] * 300;
-		__u64 error = jiffies > expected ? jiffies - expected : expected - jiffies;
-
-		if (error < best) {
-			best = error;
-			hz = choices[i];
-		}
-	}
-	return 1000000000 / hz;
 }
 
 #endif

@@ -1,54 +1,88 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Sockets as the iterators find them: behind open files, in accept queues, and which end of a connection. */
+/*
+ * What is older than the tracer, and who has what open. Read by the frontend from iterators, none
+ * of which runs by itself.
+ */
 #ifndef TCPLINGER_FILES_BPF_H
 #define TCPLINGER_FILES_BPF_H
 
-#define SOCKETS_ARE_ADDRESSES
 #include "origin.bpf.h"
 
-static __always_inline bool is_tcp(struct sock *sk)
+/* The TCP socket behind an open file, or NULL. */
+static __always_inline struct sock *tcp_socket_of(struct file *file)
 {
-	__u16 family = BPF_CORE_READ(sk, sk_family);
+	struct sock *sk = file ? socket_of_file(file) : NULL;
+	__u16 family, protocol;
 
-	return (family == AF_INET || family == AF_INET6) && BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP;
+	if (!sk)
+		return NULL;
+	family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	protocol = BPF_CORE_READ(sk, sk_protocol);
+	if (family != AF_INET && family != AF_INET6)
+		return NULL;
+	if (protocol != IPPROTO_TCP)
+		return protocol == IPPROTO_MPTCP ? tcp_socket_behind(sk) : NULL;
+	/* As long as nobody has asked for its cookie a socket has none. */
+	if (settings.typed && FILES_ARE_TYPED && !sk->__sk_common.skc_cookie.counter)
+		give_cookie(sk);
+	return sk;
 }
 
-/* The TCP socket behind an open file, or NULL. */
-static __always_inline struct sock *tcp_socket_of(struct bpf_iter__task_file *context)
+static __always_inline void add(struct wire_origin *origin)
 {
-	struct file *file = context->file;
-	struct sock *sk;
+	__u64 key = origin->key;
 
-	if (!file)
-		return NULL;
-	sk = tcp_socket_behind(socket_of_file(file));
-	return sk && is_tcp(sk) ? sk : NULL;
+	if (bpf_map_update_elem(&connections, &key, origin, BPF_NOEXIST) &&
+	    !bpf_map_lookup_elem(&connections, &key))
+		count_loss(connections_full);
+}
+
+/* What is not known of a connection yet. */
+static __always_inline void seed(struct sock_common *common, bool is_open)
+{
+	__u8 state = READ(false, common, skc_state);
+	struct wire_origin *origin = &scratch;
+	__u64 key = key_of(false, common);
+
+	if (!key || state == TCP_LISTEN || state == TCP_CLOSE || state == TCP_LAST_ACK ||
+	    (settings.ends_alone && !is_ending(state)) || bpf_map_lookup_elem(&connections, &key) ||
+	    !passes(false, common, READ(false, common, skc_num)))
+		return;
+	__builtin_memset(origin, 0, sizeof(*origin));
+	origin->key = key;
+	origin->address = (__u64)common;
+	origin->role = role_of(false, (struct tcp_sock *)common, state);
+	if (is_ending(state))
+		begin_to_end(origin, common, state);
+	/* It is open and has sent its FIN: that was shutdown(). */
+	if (is_open && origin->kind == WIRE_FIN_WAIT2)
+		origin->cause = WIRE_CAUSE_SHUTDOWN;
+	origin->approximate_since = is_open || is_ending(state);
+	add(origin);
+}
+
+/* A record for the frontend, if the socket is one that it asks for. */
+static __always_inline void write_holder(struct seq_file *seq, struct sock_common *common,
+					 struct wire_holder *holder)
+{
+	struct wire_origin *connection;
+
+	holder->key = key_of(false, common);
+	connection = bpf_map_lookup_elem(&connections, &holder->key);
+	if (settings.lists_all || (connection && READ(false, common, skc_state) == TCP_CLOSE_WAIT))
+		bpf_seq_write(seq, holder, sizeof(*holder));
 }
 
 struct queue_walk {
+	struct seq_file *seq;
 	struct sock *listener;
 	struct request_sock *request;
-	struct wire_process owner;
-	__u32 length;
-	__u32 limit;
+	struct wire_holder holder;
 };
 
-/* The accept queue of the listener, from its head; false if the file is none with a queue. */
-static __always_inline bool begin_walk(struct queue_walk *walk, struct sock *sk, struct task_struct *task)
-{
-	if (BPF_CORE_READ(sk, sk_state) != TCP_LISTEN)
-		return false;
-	walk->listener = sk;
-	walk->request = BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_accept_queue.rskq_accept_head);
-	walk->length = BPF_CORE_READ(sk, sk_ack_backlog);
-	walk->limit = BPF_CORE_READ(sk, sk_max_ack_backlog);
-	name_process(&walk->owner, task);
-	return walk->request;
-}
-
 /*
- * The next connection that waits to be accepted, or NULL. What is accepted meanwhile leaves its request to the next one,
- * which may be in the queue of another listener: there the walk ends.
+ * The next connection that waits to be accepted, or NULL. What is accepted meanwhile leaves its
+ * request to the next one, which may be in the queue of another listener: there the walk ends.
  */
 static __always_inline struct sock *next_queued(struct queue_walk *walk)
 {
@@ -62,6 +96,149 @@ static __always_inline struct sock *next_queued(struct queue_walk *walk)
 	listener = BPF_CORE_READ(request, __req_common.skc_listener);
 	/* A request that was made of a SYN cookie has none. */
 	return !listener || listener == walk->listener ? sk : NULL;
+}
+
+static __always_inline void begin_walk(struct queue_walk *walk, struct sock *listener)
+{
+	struct inet_connection_sock *icsk = (void *)listener;
+
+	walk->listener = listener;
+	walk->request = BPF_CORE_READ(icsk, icsk_accept_queue.rskq_accept_head);
+	walk->holder.accept_queue = BPF_CORE_READ(listener, sk_ack_backlog);
+	walk->holder.accept_limit = BPF_CORE_READ(listener, sk_max_ack_backlog);
+}
+
+static long write_next_queued(__u32 index, struct queue_walk *walk)
+{
+	struct sock *sk = next_queued(walk);
+
+	if (sk)
+		write_holder(walk->seq, &sk->__sk_common, &walk->holder);
+	return !sk;
+}
+
+/* Was it there before the tracer? Then who has it open stands in for who opened it. */
+static __always_inline bool is_older(__u64 key)
+{
+	struct wire_origin *connection = bpf_map_lookup_elem(&connections, &key);
+
+	return !connection || connection->approximate_since;
+}
+
+/* Should the tracer be made to close the socket, it is for this process. */
+static __always_inline void remember(struct sock_common *common, const struct wire_process *process)
+{
+	struct wire_opener opener = { .process = *process, .source = WIRE_SOURCE_OPEN_FILE };
+	__u64 key = key_of(false, common);
+
+	bpf_map_update_elem(&visited, &key, &opener.process, BPF_ANY);
+	if (key && !settings.ends_alone && is_older(key))
+		bpf_map_update_elem(&openers, &key, &opener, BPF_NOEXIST);
+	seed(common, true);
+}
+
+/* True: it is a listener, whose queue is to be gone over. */
+static __always_inline bool visit(struct bpf_iter__task_file *context, struct queue_walk *walk)
+{
+	struct sock *sk = tcp_socket_of(context->file);
+	struct task_struct *task = context->task;
+	bool is_listener;
+
+	tracer = bpf_get_current_pid_tgid() >> 32;
+	if (!sk || !task)
+		return false;
+	is_listener = BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN;
+	name_process(&walk->holder.process, task);
+	walk->seq = context->meta->seq;
+	walk->holder.fd = context->fd;
+	walk->holder.parent = BPF_CORE_READ(task, real_parent, tgid);
+	if (!is_listener && !settings.lists_all)
+		remember(&sk->__sk_common, &walk->holder.process);
+	write_holder(walk->seq, &sk->__sk_common, &walk->holder);
+	if (is_listener)
+		begin_walk(walk, sk);
+	return is_listener;
+}
+
+/*
+ * Every open file, after the hooks are attached: what is not known by then is older than they are.
+ * Writes a record for each descriptor of a socket in CLOSE_WAIT (for a census: of any), and for
+ * each such socket in the accept queue of a listener. A port may have many listeners
+ * (SO_REUSEPORT), so the queues themselves are asked.
+ */
+SEC("iter/task_file")
+int visit_files(struct bpf_iter__task_file *context)
+{
+	struct queue_walk walk = {};
+
+	if (visit(context, &walk))
+		bpf_loop(65536, write_next_queued, &walk, 0);
+	return 0;
+}
+
+/* v5.17, e6f2dd0f8067: bpf_loop(). Before, the first of a queue. */
+SEC("iter/task_file")
+int visit_files_before_5_17(struct bpf_iter__task_file *context)
+{
+	struct queue_walk walk = {};
+
+	if (!visit(context, &walk))
+		return 0;
+	for (int turn = 0; turn < 256; turn++)
+		if (write_next_queued(turn, &walk))
+			break;
+	return 0;
+}
+
+/* It has waited for what is gone of tcp_fin_timeout; TCP_LINGER2 may have said otherwise. */
+static __always_inline __u64 small_socket_since_ns(struct inet_timewait_sock *small)
+{
+	struct net *net = BPF_CORE_READ(small, __tw_common.skc_net.net);
+	__s64 left = BPF_CORE_READ(small, tw_timer.expires) - bpf_jiffies64();
+	__s64 waited = BPF_CORE_READ(net, ipv4.sysctl_tcp_fin_timeout) - left;
+
+	return bpf_ktime_get_boot_ns() - (waited > 0 ? waited : 0) * jiffy_ns;
+}
+
+static __always_inline void seed_small_socket(struct inet_timewait_sock *small)
+{
+	struct sock_common *common = (void *)small;
+	struct wire_origin *origin = &scratch;
+	__u16 local_port = READ(false, common, skc_num);
+
+	if (!passes(false, common, local_port))
+		return;
+	__builtin_memset(origin, 0, sizeof(*origin));
+	describe(false, origin, common, local_port);
+	origin->key = key_of_small(false, common, local_port);
+	origin->kind = WIRE_FIN_WAIT2;
+	origin->since_ns = small_socket_since_ns(small);
+	origin->entered_from = TCP_FIN_WAIT2;
+	origin->approximate_since = 1;
+	origin->no_byte_counts = 1;
+	origin->phase = WIRE_PHASE_SMALL;
+	add(origin);
+}
+
+/* Before that, every socket of a namespace: what has no file is not accepted, or closed already. */
+SEC("iter/tcp")
+int visit_sockets(struct bpf_iter__tcp *context)
+{
+	struct sock_common *common = context->sk_common;
+	struct inet_timewait_sock *small;
+	struct sock *sk;
+
+	if (!common)
+		return 0;
+	if (settings.typed)
+		give_cookie((void *)common);
+	sk = (void *)bpf_skc_to_tcp_sock(common);
+	small = (void *)bpf_skc_to_tcp_timewait_sock(common);
+	if (sk && !BPF_CORE_READ(sk, sk_socket))
+		seed(&sk->__sk_common, false);
+	else if (small && BPF_CORE_READ(small, tw_substate) == TCP_FIN_WAIT2)
+		seed_small_socket(small);
+	return 0;
 }
 
 #endif

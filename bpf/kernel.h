@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The few kernel types that the programs read, and of each only the fields they read. Offsets come
- * from the running kernel's BTF (CO-RE), so order and gaps here mean nothing, but for what iterators are called with.
+ * from the running kernel's BTF (CO-RE), so order and gaps here mean nothing, but for what
+ * iterators are called with.
  */
 #ifndef TCPLINGER_KERNEL_H
 #define TCPLINGER_KERNEL_H
@@ -17,17 +18,12 @@
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
 
-#define EEXIST 17
 #define ECONNABORTED 103
 #define ECONNRESET 104
 #define ETIMEDOUT 110
 
 #define PF_EXITING 0x00000004
 #define PF_KTHREAD 0x00200000
-#define SOCK_DEAD 0
-#define SOCK_DONE 1
-#define RCV_SHUTDOWN 1
-#define SEND_SHUTDOWN 2
 
 /* include/net/tcp_states.h */
 enum {
@@ -42,18 +38,17 @@ enum {
 	TCP_LAST_ACK,
 	TCP_LISTEN,
 	TCP_CLOSING,
-	TCP_NEW_SYN_RECV,
 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct hlist_nulls_node {
 	struct hlist_nulls_node *next;
+	struct hlist_nulls_node **pprev;
 };
 
 struct in6_addr {
 	union {
-		__u8 u6_addr8[16];
 		__be32 u6_addr32[4];
 	} in6_u;
 };
@@ -87,16 +82,8 @@ typedef struct {
 } possible_net_t;
 
 typedef struct {
-	int counter;
-} atomic_t;
-
-typedef struct {
 	__s64 counter;
 } atomic64_t;
-
-typedef struct {
-	atomic_t refs;
-} refcount_t;
 
 struct sock_common {
 	__be32 skc_daddr;
@@ -106,13 +93,13 @@ struct sock_common {
 	__u16 skc_num;
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
+	int skc_bound_dev_if;
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
-	unsigned long skc_flags;
+	atomic64_t skc_cookie;
 	struct sock *skc_listener; /* of a request socket */
 	struct hlist_nulls_node skc_nulls_node;
-	refcount_t skc_refcnt;
 };
 
 typedef struct {
@@ -132,7 +119,6 @@ struct sock {
 	struct socket *sk_socket;
 	int sk_err;
 	__u16 sk_protocol;
-	__u8 sk_shutdown;
 	__u32 sk_ack_backlog;
 	__u32 sk_max_ack_backlog;
 };
@@ -169,11 +155,6 @@ struct tcp_sock {
 	__u32 snd_nxt;
 	__u32 snd_una;
 	__u32 write_seq;
-	__u32 rcv_tstamp;
-};
-
-struct timespec64 {
-	__s64 tv_sec;
 };
 
 struct timer_list {
@@ -184,7 +165,6 @@ struct inet_timewait_sock {
 	struct sock_common __tw_common;
 	struct timer_list tw_timer;
 	volatile unsigned char tw_substate;
-	__be16 tw_sport;
 };
 
 struct inode {
@@ -214,15 +194,14 @@ struct task_struct {
 };
 
 struct sk_buff;
-struct proto_accept_arg;
-
 struct seq_file;
 
 #pragma clang attribute pop
 
 /*
- * What iterators are called with, a word each: laid out for good (v5.9, include/linux/bpf.h). To look up where a field is would
- * be a walk through all types of the kernel at the start, a millisecond for each of these.
+ * What iterators are called with, a word each: laid out for good (v5.9, include/linux/bpf.h). To
+ * look up where a field is would be a walk through all types of the kernel at the start, a
+ * millisecond for each of these.
  */
 struct bpf_iter_meta {
 	struct seq_file *seq;

@@ -1,356 +1,416 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Every change of state of every TCP socket. The process that acts is remembered when it acts: connect,
- * close, shutdown and exit run in it. The rest runs in softirq on whatever was interrupted, and names
- * nobody.
+ * Every change of state of every TCP socket. The process that acts is remembered when it acts:
+ * connect, close, shutdown and exit run in it. The rest runs in softirq on whatever was
+ * interrupted, and names nobody. All that is done here can be done twice for the same change.
  */
 #ifndef TCPLINGER_STATES_BPF_H
 #define TCPLINGER_STATES_BPF_H
 
-#include "table.bpf.h"
-#include "timewait.bpf.h"
+#include "origin.bpf.h"
+
+/* A field of the socket that the hook is called with, or of what it points to. */
+#define FIELD(from, field) READ(settings.typed, from, field)
 
 /*
- * Does the current process act on this socket? It holds the socket's lock then; a softirq never does.
- * A kernel thread that does (delayed fput, garbage collection of unix sockets) acts for somebody else.
+ * Does the current process act on this socket? It holds the socket's lock then; a softirq never
+ * does. A kernel thread that does (delayed fput, garbage collection of unix sockets) acts for
+ * somebody else.
  */
 static __always_inline bool process_acts(struct sock *sk, struct task_struct *task)
 {
-	return sk->sk_lock.owned && !(task_flags(task) & PF_KTHREAD);
+	return FIELD(sk, sk_lock.owned) && !(READ(TASKS_ARE_TYPED, task, flags) & PF_KTHREAD);
 }
 
 /* Why the current process ends its side: the state alone does not tell close() from shutdown(). */
 static __always_inline __u8 cause_of(struct tcp_sock *tcp, struct task_struct *task)
 {
-	struct socket *socket = plain(tcp)->sk_socket;
-	struct file *file = socket ? socket->file : NULL;
+	struct socket *socket = FIELD((struct sock *)tcp, sk_socket);
+	struct file *file = socket ? FIELD(socket, file) : NULL;
 
 	if (!file)
 		return WIRE_CAUSE_UNKNOWN;
-	if (!file_is_released(file))
+	if (!file_is_released(settings.typed, file))
 		return WIRE_CAUSE_SHUTDOWN;
-	return task_flags(task) & PF_EXITING ? WIRE_CAUSE_EXIT : WIRE_CAUSE_CLOSE;
+	return READ(TASKS_ARE_TYPED, task, flags) & PF_EXITING ? WIRE_CAUSE_EXIT : WIRE_CAUSE_CLOSE;
+}
+
+static __always_inline bool is_wanted(struct sock *sk)
+{
+	struct tcp_sock *tcp;
+
+	if (FIELD(sk, sk_protocol) != IPPROTO_TCP)
+		return false;
+	if (!settings.netns && !settings.family && !settings.filter_local_ports &&
+	    !settings.filter_peer_ports)
+		return true;
+	tcp = as_tcp(settings.typed, sk);
+	return tcp && passes(settings.typed, (struct sock_common *)tcp,
+			     local_port_of(settings.typed, tcp));
+}
+
+/* The key of a connection that may have none yet. */
+static __always_inline __u64 name_connection(struct sock *sk)
+{
+	if (settings.typed && !sk->__sk_common.skc_cookie.counter)
+		return give_cookie(sk);
+	return key_of(settings.typed, &sk->__sk_common);
+}
+
+/* Puts it in. BPF_ANY: in place of an older one that nobody saw end. */
+static __always_inline void put(struct wire_origin *origin, __u64 key, __u64 flags)
+{
+	origin->key = key;
+	if (bpf_map_update_elem(&connections, &key, origin, flags) && flags == BPF_ANY)
+		count_loss(connections_full);
 }
 
 /* The current process called connect(). A socket can be used again after a disconnect. */
 static __always_inline void on_connect(struct sock *sk)
 {
+	struct wire_origin origin = { .address = (__u64)sk, .role = WIRE_ROLE_CLIENT };
 	struct task_struct *task = current_task();
-	struct memory *memory = start_anew(sk);
 
-	if (!memory)
-		return;
-	memory->peer_port = peer_port_of(sk);
-	memory->role = WIRE_ROLE_CLIENT;
-	if (process_acts(sk, task))
-		name_opener(memory, task, WIRE_SOURCE_CONNECT);
-	memory->opened_ns = bpf_ktime_get_boot_ns();
+	if (process_acts(sk, task)) {
+		name_process(&origin.opener, task);
+		origin.opener_source = WIRE_SOURCE_CONNECT;
+	}
+	origin.opened_ns = bpf_ktime_get_boot_ns();
+	put(&origin, name_connection(sk), BPF_ANY);
 }
 
-/* A passive handshake is done: the socket waits to be accepted, and no process has it yet. */
+/*
+ * A passive handshake is done: the socket waits to be accepted, and no process has it yet. If one
+ * has, both ends called connect(), or it was a fast open: what is known of it stays.
+ */
 static __always_inline void on_handshake(struct sock *sk)
 {
-	struct tcp_sock *tcp = as_tcp(sk);
-	struct memory *memory = NULL;
+	struct wire_origin origin = { .address = (__u64)sk, .role = WIRE_ROLE_SERVER };
+	struct tcp_sock *tcp = as_tcp(settings.typed, sk);
+	bool is_known;
 
 	if (!tcp)
 		return;
-	/* Nobody has called connect() on it. */
-	if (HAS_TABLE && !plain(tcp)->sk_socket)
-		memory = settle_in(sk);
-	if (!memory) {
-		memory = recall(sk);
-		/* A simultaneous open: both ends called connect(). Or an understudy is late: it may be accepted meanwhile. */
-		if (memory && memory->peer_port == peer_port_of(sk) &&
-		    (memory->role == WIRE_ROLE_CLIENT || settings.has_understudies))
+	is_known = FIELD((struct sock *)tcp, sk_socket) || settings.has_understudies;
+	origin.opened_ns = packet_ns(settings.typed, tcp);
+	put(&origin, name_connection(sk), is_known ? BPF_NOEXIST : BPF_ANY);
+}
+
+/* The current process ends this side of the connection. */
+static __always_inline void name_closer(struct wire_origin *origin, struct sock *sk,
+					struct tcp_sock *tcp)
+{
+	struct task_struct *task = current_task();
+	struct wire_process *process;
+	__u64 key = origin->key;
+
+	if (!process_acts(sk, task))
+		return;
+	if (READ(TASKS_ARE_TYPED, task, tgid) == (int)tracer) {
+		/* It is made to close what it looked at: it stands in for whom it met. */
+		process = bpf_map_lookup_elem(&visited, &key);
+		if (!process)
 			return;
-		memory = replace(sk);
-	}
-	if (!memory)
-		return;
-	memory->peer_port = peer_port_of(sk);
-	memory->role = WIRE_ROLE_SERVER;
-	memory->opened_ns = packet_ns(tcp);
-}
-
-/*
- * While an iterator looks at a file it holds a reference. If that becomes the last one, because the process
- * closes the file in this moment, the tracer is made to close the socket: it stands in for whom it looked at.
- */
-static __always_inline bool is_tracer(struct task_struct *task)
-{
-	return (__u32)TASK_READ(task, tgid) == tracer;
-}
-
-/* The current process ends this side of the connection: says so in the record. */
-static __always_inline void name_closer(struct wire_origin *record, struct sock *sk, struct tcp_sock *tcp,
-					struct task_struct *task)
-{
-	if (is_tracer(task)) {
-		if (record->closer.pid)
-			record->closer_source = WIRE_SOURCE_CLOSE;
-	} else if (process_acts(sk, task)) {
-		name_process(&record->closer, task);
-		record->closer_source = WIRE_SOURCE_CLOSE;
-		record->cause = settings.ends_alone ? WIRE_CAUSE_UNKNOWN : cause_of(tcp, task);
-	}
-	forget_holder(record);
-}
-
-/*
- * The memory of a connection that begins to end. Where that is all that is remembered, who opened it is not asked, as it is
- * known who closes it, and which end it is can be read from the socket.
- */
-static __always_inline struct memory *memory_of_ending(struct sock *sk)
-{
-	return settings.ends_alone ? start_anew(sk) : remember(sk);
-}
-
-static __always_inline void on_first_fin(struct sock *sk)
-{
-	struct memory *memory = memory_of_ending(sk);
-	struct tcp_sock *tcp = as_tcp(sk);
-	struct wire_origin *record;
-
-	/* Neither the end of the connection before nor the beginning of this one was seen. */
-	if (memory && memory->peer_port && memory->peer_port != peer_port_of(sk))
-		memory = replace(sk);
-	if (!memory || !tcp)
-		return;
-	record = record_of(memory);
-	name_closer(record, sk, tcp, current_task());
-	describe(record, sk, tcp);
-	memory->net = (__u64)plain(tcp)->__sk_common.skc_net.net;
-	memory->hash = sk->__sk_common.skc_hash;
-	memory->fin_sent_ns = settings.ends_alone ? packet_ns(tcp) : bpf_ktime_get_boot_ns();
-}
-
-/* From now on the process may leave it there. Most do not: no more than the time is noted. */
-static __always_inline void on_close_wait(struct sock *sk)
-{
-	struct memory *memory = memory_of_ending(sk);
-	struct tcp_sock *tcp = as_tcp(sk);
-
-	if (!memory || !tcp)
-		return;
-	memory->peer_port = peer_port_of(sk);
-	memory->waiting_since_ns = packet_ns(tcp);
-	memory->waiting_since_jiffies = bpf_jiffies64();
-	memory->waiting = WIRE_CLOSE_WAIT;
-}
-
-#define LONGEST_JIFFY_NS 10000000
-
-/* Has it waited for less than min_age? Jiffies are at hand, other than the time: false where they do not tell. */
-static __always_inline bool waits_briefly(struct memory *memory)
-{
-	__u32 jiffies = (__u32)bpf_jiffies64() - memory->waiting_since_jiffies;
-
-	return memory->waiting_since_jiffies && (jiffies + 1ULL) * LONGEST_JIFFY_NS < settings.min_age_ns;
-}
-
-/*
- * This end leaves CLOSE_WAIT: by a process, or by a reset (sk_err is set before the state then). A short
- * stay is nobody's business; one of min_age or more is told, whether or not it was reported meanwhile.
- */
-static __always_inline void on_close_wait_left(struct sock *sk, struct memory *memory)
-{
-	struct wire_origin *entry = NULL, *end;
-	struct task_struct *task;
-	struct tcp_sock *tcp;
-	__u64 now;
-
-	if (!memory || memory->waiting != WIRE_CLOSE_WAIT)
-		return;
-	memory->waiting = 0;
-	if (memory->listed)
-		entry = entry_of(sk);
-	else if (!settings.report_exits && waits_briefly(memory))
-		return;
-	tcp = as_tcp(sk);
-	if (!tcp)
-		return;
-	task = current_task();
-	now = bpf_ktime_get_boot_ns();
-	if (now - memory->waiting_since_ns < settings.min_age_ns && !(entry && entry->reported) &&
-	    !(settings.report_exits && task_flags(task) & PF_EXITING && process_acts(sk, task))) {
-		if (entry)
-			unlist(sk);
-		return;
-	}
-	/* Nothing else comes of the memory: it becomes the record. */
-	end = record_of(memory);
-	describe(end, sk, tcp);
-	end->kind = WIRE_CLOSE_WAIT_END;
-	end->time_ns = now;
-	end->opened_ns = memory->opened_ns;
-	end->since_ns = memory->waiting_since_ns;
-	end->approximate_since = memory->approximate_since;
-	end->role = memory->role;
-	if (entry) {
-		end->reported = entry->reported;
-		if (!end->opener_source) { /* the owner of its listener */
-			end->opener = entry->opener;
-			end->opener_source = entry->opener_source;
-		}
-		unlist(sk);
-	}
-	explain_close_wait(end, tcp);
-	copy_byte_counts(end, tcp, true);
-	if (sk->sk_err) {
-		end->cause = WIRE_CAUSE_RESET;
-		forget_holder(end);
+		origin->closer = *process;
 	} else {
-		name_closer(end, sk, tcp, task);
+		name_process(&origin->closer, task);
+		origin->cause = settings.ends_alone ? WIRE_CAUSE_UNKNOWN : cause_of(tcp, task);
 	}
-	send(end);
+	origin->closer_source = WIRE_SOURCE_CLOSE;
+}
+
+/* Which end it is, of a connection that nobody saw begin. */
+static __always_inline __u8 role_at_end(struct tcp_sock *tcp, int from)
+{
+	/* The child of a fast open is closed before its handshake is done. */
+	return from == TCP_SYN_RECV ? WIRE_ROLE_SERVER
+				    : role_of(settings.typed, tcp, TCP_ESTABLISHED);
 }
 
 /*
- * By a reset, or because nobody answers any more: then there is no small socket to look for. Other errors may be notes of a
- * router's (IP_RECVERR), of a connection that ended like any other.
+ * The first FIN, of this side or of the other: all that is known of the connection is put together
+ * now. What another program has seen, where there are several, is left as it is.
+ */
+static __always_inline void on_first_fin(struct sock *sk, int from, __u8 kind)
+{
+	struct tcp_sock *tcp = as_tcp(settings.typed, sk);
+	__u64 key = name_connection(sk);
+	struct wire_origin *known = NULL, *connection, origin;
+
+	/* Where only ends are looked at it is new, unless another program has seen it. */
+	if (!settings.ends_alone || settings.has_understudies)
+		known = bpf_map_lookup_elem(&connections, &key);
+	connection = known ?: &origin;
+	if (!tcp || (known && known->phase))
+		return;
+	if (!known) {
+		__builtin_memset(&origin, 0, sizeof(origin));
+		origin.key = key;
+		origin.role = role_at_end(tcp, from);
+	}
+	connection->approximate_since = 0;
+	connection->kind = kind;
+	if (kind == WIRE_FIN_WAIT2 || settings.describes_early)
+		describe(settings.typed, connection, (struct sock_common *)tcp,
+			 local_port_of(settings.typed, tcp));
+	if (kind == WIRE_FIN_WAIT2) {
+		name_closer(connection, sk, tcp);
+		complete(connection);
+		connection->since_ns = bpf_ktime_get_boot_ns();
+	} else {
+		/* Most do not stay there: the rest is for those that do. */
+		connection->address = (__u64)sk;
+		connection->since_ns = packet_ns(settings.typed, tcp);
+	}
+	if (known) {
+		publish(&connection->phase, WIRE_PHASE_ENDING);
+	} else {
+		origin.phase = WIRE_PHASE_ENDING;
+		put(&origin, key, BPF_ANY);
+	}
+}
+
+/*
+ * This end leaves CLOSE_WAIT: by a process, or by a reset (sk_err is set before the state then). A
+ * short stay is nobody's business; one of min_age or more is told, whether or not it was reported
+ * meanwhile. It is taken before it is told: so audit, which looks at the entry last, has not found
+ * it any more.
+ */
+static __always_inline void on_close_wait_left(struct sock *sk)
+{
+	__u64 key = key_of(settings.typed, &sk->__sk_common), now = bpf_ktime_get_boot_ns();
+	struct wire_origin *connection = bpf_map_lookup_elem(&connections, &key), end;
+	struct task_struct *task = current_task();
+	struct tcp_sock *tcp = as_tcp(settings.typed, sk);
+	bool is_brief;
+
+	if (!connection || !tcp)
+		return;
+	if (!connection->phase) { /* its beginning was not seen */
+		connection->since_ns = packet_ns(settings.typed, tcp);
+		connection->approximate_since = 1;
+	}
+	is_brief = now - connection->since_ns < settings.min_age_ns &&
+		   !(settings.report_exits && READ(TASKS_ARE_TYPED, task, flags) & PF_EXITING &&
+		     process_acts(sk, task));
+	if (is_brief || !settings.want_close_wait) {
+		take(connection);
+		return;
+	}
+	__builtin_memcpy(&end, connection, sizeof(end));
+	complete(&end);
+	if (!take(&end))
+		return;
+	describe(settings.typed, &end, (struct sock_common *)tcp,
+		 local_port_of(settings.typed, tcp));
+	end.kind = WIRE_CLOSE_WAIT_END;
+	end.time_ns = now;
+	explain_close_wait(settings.typed, &end, tcp);
+	copy_byte_counts(settings.typed, &end, tcp, true);
+	if (FIELD(sk, sk_err))
+		end.cause = WIRE_CAUSE_RESET;
+	else
+		name_closer(&end, sk, tcp);
+	send(&end);
+}
+
+/*
+ * By a reset, or because nobody answers any more: then there is no small socket. Other errors may
+ * be notes of a router's (IP_RECVERR), of a connection that ended like any other.
  */
 static __always_inline bool was_aborted(struct sock *sk)
 {
-	int error = sk->sk_err;
+	int error = FIELD(sk, sk_err);
 
 	return error == ECONNRESET || error == ETIMEDOUT || error == ECONNABORTED;
 }
 
-/* Where the search was given up the sweep tries once more. False: it cannot. */
-static __always_inline bool leave_to_sweep(struct sock *sk, const struct wire_origin *origin, struct net *net)
+/* The socket is closed. Nothing is told of it, unless a small one has taken over. */
+static __always_inline void forget(struct sock *sk)
 {
-	struct memory *memory;
-	__u32 place;
+	struct wire_origin origin = { .key = key_of(settings.typed, &sk->__sk_common) };
 
-	if (!HAS_TABLE || settings.has_understudies)
-		return false;
-	place = claim_in_set(half_of(sk), OF_SOCKETS);
-	memory = memory_at(place);
-	if (!memory)
-		return false;
-	clear(memory, sk);
-	__builtin_memcpy(&memory->record, origin, sizeof(*origin));
-	memory->kept = IN_TABLE;
-	memory->place = place;
-	memory->has_people = 1;
-	memory->has_record = 1;
-	memory->opener_source = origin->opener_source;
-	memory->opened_ns = origin->opened_ns;
-	memory->role = origin->role;
-	memory->net = (__u64)net;
-	memory->hash = sk->__sk_common.skc_hash;
-	memory->fin_sent_ns = origin->since_ns ?: origin->time_ns;
-	release(place, half_of(sk) | ENDED_UNSEEN);
-	return true;
+	take(&origin);
 }
 
 /*
- * The full socket is gone. The small socket that took over, if any, says whether this is TIME_WAIT or
- * still FIN_WAIT2, in which case it is looked at again when the peer's FIN comes.
+ * The full socket is gone. The small socket that took over, if any, says whether this is TIME_WAIT
+ * or still FIN_WAIT2, in which case it is looked at again when the peer's FIN comes.
  */
 static __always_inline void on_closed_actively(struct sock *sk, int from)
 {
-	struct memory *memory =
-		settings.has_understudies && sk->sk_protocol == IPPROTO_TCP ? remember(sk) : recall(sk);
-	struct tcp_sock *tcp = as_tcp(sk);
-	struct wire_origin origin, *entry;
-	struct found found;
-	struct net *net;
+	struct tcp_sock *tcp = as_tcp(settings.typed, sk);
+	__u64 key = key_of(settings.typed, &sk->__sk_common), small_key = key, small = 0;
+	struct wire_origin *connection = bpf_map_lookup_elem(&connections, &key), *record, origin;
+	bool is_kept;
 
-	if (!tcp || (memory ? memory->closed : settings.has_understudies || sk->sk_protocol != IPPROTO_TCP))
+	/* What nobody has named is older than the tracer, and was not found by it. */
+	if (!tcp || !key || (connection && connection->phase == WIRE_PHASE_SMALL) ||
+	    (!connection && (settings.has_understudies || !is_wanted(sk))))
 		return;
-	if (memory)
-		recount(&origin, memory);
-	else
+	if (!settings.typed)
+		small_key = key_of_small(false, &sk->__sk_common, local_port_of(false, tcp));
+	if (from != TCP_FIN_WAIT1 && !was_aborted(sk))
+		small = find_in_chain(chain_of(settings.typed,
+					       FIELD((struct sock *)tcp, __sk_common.skc_net.net),
+					       FIELD(sk, __sk_common.skc_hash)),
+				      small_key);
+	if (!small) {
+		forget(sk);
+		return;
+	}
+	/* Where there are no cookies a small socket has another key: the record moves. */
+	is_kept = settings.typed && connection;
+	record = is_kept ? connection : &origin;
+	if (!connection) {
 		__builtin_memset(&origin, 0, sizeof(origin));
-	if (!memory || !memory->fin_sent_ns)
-		describe(&origin, sk, tcp);
-	if (settings.ends_alone)
-		origin.role = role_of(tcp);
-	if (memory && memory->listed) {
-		entry = entry_of(sk);
-		if (entry) {
-			origin.reported = entry->reported;
-			unlist(sk);
-		}
+		origin.key = key;
+		origin.role = role_at_end(tcp, from);
+	} else if (record == &origin) {
+		__builtin_memcpy(&origin, connection, sizeof(origin));
 	}
-	/* All is known: another processor has written most of it, and this one only reads it, and lets it go. */
-	if (!settings.has_understudies)
-		forget_memory(sk, memory);
-	else if (memory)
-		memory->closed = 1; /* for the last of them to forget */
-	if (was_aborted(sk))
-		return;
-	/* close() may come long after the last packet. */
-	origin.time_ns = sk->sk_lock.owned && !settings.ends_alone ? bpf_ktime_get_boot_ns() : packet_ns(tcp);
-	origin.entered_from = from;
-	net = plain(tcp)->__sk_common.skc_net.net;
-	found = find_small_socket(&origin, net, sk->__sk_common.skc_hash, false);
-	if (found.gave_up && !leave_to_sweep(sk, &origin, net))
-		count_loss(chain_too_long);
-	if (!found.substate)
-		return;
-	copy_byte_counts(&origin, tcp, found.substate == TCP_TIME_WAIT);
-	if (found.substate != TCP_TIME_WAIT) {
-		hand_over(found.small, net, &origin, HAS_TABLE);
-	} else if (settings.want_time_wait && is_target_process(&origin)) {
-		origin.kind = WIRE_TIME_WAIT;
-		send(&origin);
+	if (!record->phase) /* its FIN was not seen: who sent it is unknown */
+		describe(settings.typed, record, (struct sock_common *)tcp,
+			 local_port_of(settings.typed, tcp));
+	if (!record->phase || record->approximate_since)
+		complete(record);
+	if (record == &origin)
+		forget(sk);
+	record->time_ns =
+		FIELD(sk, sk_lock.owned) ? bpf_ktime_get_boot_ns() : packet_ns(settings.typed, tcp);
+	if (!record->since_ns)
+		record->since_ns = record->time_ns;
+	record->kind = WIRE_FIN_WAIT2;
+	record->entered_from = from;
+	record->address = small == NOT_KNOWN ? 0 : small;
+	if (substate_of(record->address) != TCP_TIME_WAIT) {
+		copy_byte_counts(settings.typed, record, tcp, false);
+		publish(&record->phase, WIRE_PHASE_SMALL);
+		if (record == &origin)
+			put(&origin, small_key, BPF_ANY);
+		/* The peer's FIN may have come before the hook could see that. */
+		if (!settings.small_sockets_hooked || substate_of(record->address) != TCP_TIME_WAIT)
+			return;
+		is_kept = true;
 	}
+	if (record != &origin)
+		__builtin_memcpy(&origin, record, sizeof(origin));
+	copy_byte_counts(settings.typed, &origin, tcp, true);
+	if (!is_kept || take(&origin))
+		tell_time_wait(&origin);
+}
+
+static __always_inline void on_closed(struct sock *sk, int from)
+{
+	if (from == TCP_FIN_WAIT1 || from == TCP_FIN_WAIT2 || from == TCP_CLOSING)
+		on_closed_actively(sk, from);
+	else if (from != TCP_LAST_ACK)
+		forget(sk);
 }
 
 static __always_inline void on_state(struct sock *sk, int from, int to)
 {
-	struct memory *memory;
-
-	/* close() after shutdown() sets FIN_WAIT1 or FIN_WAIT2 once more, and is not who sent the FIN. */
+	/* close() after shutdown() sets FIN_WAIT1 or FIN_WAIT2 once more, but sends no FIN. */
 	if (from == to)
 		return;
-	/*
-	 * More than half of all changes are nothing to remember: they end here. So is FIN_WAIT2, in which a closed socket as a
-	 * rule is handed over to a small one in the same breath; one that stays in it the sweep finds.
-	 */
-	if (from != TCP_CLOSE_WAIT &&
-	    (to == TCP_SYN_RECV || to == TCP_LISTEN || to == TCP_LAST_ACK || to == TCP_CLOSING ||
-	     to == TCP_FIN_WAIT2 || from == TCP_LAST_ACK || (to == TCP_ESTABLISHED && from != TCP_SYN_RECV)))
-		return;
-	/* What ends was looked at as it began. */
-	if (to != TCP_CLOSE && from != TCP_CLOSE_WAIT && sk->sk_protocol != IPPROTO_TCP)
-		return;
-	if (!is_wanted(sk)) {
-		/* Before its local port was chosen it may have been wanted. */
-		if (to == TCP_CLOSE || from == TCP_CLOSE_WAIT)
-			forget(sk);
-		return;
-	}
+	/* The peer has closed first: no TIME_WAIT comes of it. */
 	if (from == TCP_CLOSE_WAIT) {
-		memory = recall(sk);
-		on_close_wait_left(sk, memory);
-		forget_memory(sk, memory); /* the peer has closed first: no TIME_WAIT comes of it */
+		if (!settings.ends_alone)
+			on_close_wait_left(sk);
 		return;
 	}
 	switch (to) {
 	case TCP_SYN_SENT:
-		on_connect(sk);
+		if (!settings.ends_alone && is_wanted(sk))
+			on_connect(sk);
 		break;
 	case TCP_ESTABLISHED:
-		on_handshake(sk);
+		if (!settings.ends_alone && from == TCP_SYN_RECV && is_wanted(sk))
+			on_handshake(sk);
 		break;
 	case TCP_FIN_WAIT1:
-		on_first_fin(sk);
+		if (is_wanted(sk))
+			on_first_fin(sk, from, WIRE_FIN_WAIT2);
 		break;
 	case TCP_CLOSE_WAIT:
-		if (settings.want_close_wait)
-			on_close_wait(sk);
+		if (!settings.ends_alone && settings.want_close_wait && is_wanted(sk))
+			on_first_fin(sk, from, WIRE_CLOSE_WAIT);
 		break;
 	case TCP_CLOSE:
-		if (from == TCP_FIN_WAIT1 || from == TCP_FIN_WAIT2 || from == TCP_CLOSING)
-			on_closed_actively(sk, from);
-		else if (!settings.has_understudies)
-			forget_memory(sk, recall(sk));
+		on_closed(sk, from);
 		break;
 	}
+}
+
+/*
+ * Since v6.1 (05b24ff9b2cf) the kernel skips a program that is running on the same processor
+ * already. What a softirq does then to another socket, while this one is between two instructions,
+ * audit finds.
+ */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(handle_state, struct sock *sk, int from, int to)
+{
+	on_state(sk, from, to);
+	return 0;
+}
+
+/* Where tp_btf is refused, and before cookies. */
+SEC("raw_tp/inet_sock_set_state")
+int BPF_PROG(handle_state_raw, struct sock *sk, int from, int to)
+{
+	on_state(sk, from, to);
+	return 0;
+}
+
+#define NOTES 4096
+
+/*
+ * Linux 7.0 made programs preemptible: a process can be put aside in the middle of one, and until
+ * it goes on the program is skipped for everybody else on its processor, a close() as well. So two
+ * understudies stand behind it on the same hook, and one of them plays when all before it have
+ * missed the call. Which calls were played is noted; that two connections share a note is rare, and
+ * the worst of it that the work is done twice.
+ */
+static __u64 notes[NOTES];
+
+static __always_inline bool is_first_to_play(struct sock *sk, int from, int to)
+{
+	__u64 cookie = give_cookie(sk), call = cookie << 8 | (from & 15) << 4 | (to & 15);
+	__u64 *note = &notes[cookie % NOTES];
+	bool is_first = *note != call;
+
+	*note = call;
+	return is_first;
+}
+
+static __always_inline void play_if_missed(struct sock *sk, int from, int to)
+{
+	if (!is_first_to_play(sk, from, to))
+		return;
+	__atomic_fetch_add(&losses.rescued, 1, __ATOMIC_RELAXED);
+	on_state(sk, from, to);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(handle_state_since_7_0, struct sock *sk, int from, int to)
+{
+	is_first_to_play(sk, from, to);
+	on_state(sk, from, to);
+	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(handle_missed_state, struct sock *sk, int from, int to)
+{
+	play_if_missed(sk, from, to);
+	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(handle_twice_missed_state, struct sock *sk, int from, int to)
+{
+	play_if_missed(sk, from, to);
+	return 0;
 }
 
 #endif

@@ -6,20 +6,22 @@ extension ObjectFile {
   ///
   /// - Parameters:
   ///   - program: a `raw_tp` program that goes over `batch`.
-  ///   - batchSize: how many keys it looks at in one run; `WIRE_BATCH` at the most.
+  ///   - minAge: what has waited for fewer nanoseconds is no answer.
+  ///   - found: how the caller has found the connections, by other means (a state of TCP's); 0: the program is to look.
   ///   - body: gets one record; the span ends with the call.
   public func run(
-    _ program: String, over keys: [UInt64], batchSize: Int, _ body: (RawSpan) -> Void
+    _ program: String, over keys: [UInt64], minAge: UInt64 = 0, found: UInt32 = 0, _ body: (RawSpan) -> Void
   ) throws(BPFError) {
     try withoutActuallyEscaping(body) { body throws(BPFError) in
       let sink = RecordSink(body)
+      let question = clb_question(min_age_ns: minAge, found: found)
       try withExtendedLifetime(sink) { sink throws(BPFError) in
-        for first in stride(from: 0, to: keys.count, by: batchSize) {
-          let batch = keys[first..<min(first + batchSize, keys.count)]
+        for first in stride(from: 0, to: keys.count, by: Int(WIRE_BATCH)) {
+          let batch = keys[first..<min(first + Int(WIRE_BATCH), keys.count)]
           let result = batch.withUnsafeBufferPointer { batch in
             // Alive until the call, which is the only one to use it, has returned.
             clb_program_run(
-              handle, program, batch.baseAddress, UInt32(batch.count), RecordSink.receiveRecord,
+              handle, program, batch.baseAddress, UInt32(batch.count), question, RecordSink.receiveRecord,
               Unmanaged.passUnretained(sink).toOpaque())
           }
           try check(result, "run", program)
@@ -28,22 +30,10 @@ extension ObjectFile {
     }
   }
 
-  /// The same over all that is in a hash whose keys are addresses. What is added or deleted meanwhile may be left out or
-  /// come twice.
-  public func run(_ program: String, overHash map: String, _ body: (RawSpan) -> Void) throws(BPFError) {
-    let batchSize = Int(WIRE_BATCH)
+  /// The keys of a hash that has numbers for keys. What is added or deleted meanwhile may be left out or come twice.
+  public func keys(of map: String) throws(BPFError) -> [UInt64] {
     var keys: [UInt64] = []
-    var failure: BPFError?
-    func look() {
-      guard failure == nil else { return }
-      do throws(BPFError) { try run(program, over: keys, batchSize: batchSize, body) } catch { failure = error }
-      keys.removeAll(keepingCapacity: true)
-    }
-    try forEachElement(of: map) { key, _ in
-      keys.append(key.unsafeLoadUnaligned(as: UInt64.self))
-      if keys.count == batchSize { look() }
-    }
-    look()
-    if let failure { throw failure }
+    try forEachElement(of: map) { key, _ in keys.append(key.unsafeLoadUnaligned(as: UInt64.self)) }
+    return keys
   }
 }

@@ -12,13 +12,6 @@ extension ObjectFile {
     }
   }
 
-  /// Deletes an element and hands out what it was; false if it is not there, or this kernel (before v5.14) cannot.
-  public func take(_ key: [UInt8], fromPerCPUMap map: String, _ body: Element) -> Bool {
-    withSink(body) { context in
-      clb_map_take(handle, map, key, key.count, receiveElement, context) == 0
-    }
-  }
-
   @discardableResult
   private func withSink<Result, Failure>(
     _ body: Element, _ call: (UnsafeMutableRawPointer) throws(Failure) -> Result

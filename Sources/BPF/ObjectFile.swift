@@ -35,27 +35,25 @@ public struct ObjectFile: ~Copyable {
   /// right, their sum may be of two moments.
   public var losses: wire_losses { clb_object_losses(handle).pointee }
 
-  /// Are some remembered in the hash?
-  public var usesHash: Bool { clb_object_uses_hash(handle) }
+  /// This process by its pid in the initial pid namespace, whichever it is in itself: the programs set it as they are run.
+  public var tracer: UInt32 {
+    get { clb_object_tracer(handle).pointee }
+    nonmutating set { clb_object_tracer(handle).pointee = newValue }
+  }
 
-  /// Are there sockets that have waited for the minimum age?
-  public var usesWaiting: Bool { clb_object_uses_waiting(handle) }
+  /// In which TIME_WAITs are counted from now on; the programs take its lowest byte.
+  public var generation: UInt32 {
+    get { clb_object_generation(handle).pointee }
+    nonmutating set { clb_object_generation(handle).pointee = newValue }
+  }
 
-  /// Are some small sockets in the hash?
-  public var usesHandedOver: Bool { clb_object_uses_handed_over(handle) }
-
-  /// This process by its pid in the initial pid namespace, whichever it is in itself; 0 until `seed_from_files` has
-  /// run.
-  public var tracer: UInt32 { clb_object_tracer(handle) }
+  /// Tells the programs how long a jiffy is, in which the kernel counts what is left of a timer.
+  public func setJiffy(nanoseconds: UInt32) { clb_object_set_jiffy(handle, nanoseconds) }
 
   /// CLOCK_BOOTTIME less CLOCK_MONOTONIC, which the programs need to tell the one by the other.
   public var suspendedNanoseconds: UInt64 {
     get { clb_object_suspended(handle).pointee }
     nonmutating set { clb_object_suspended(handle).pointee = newValue }
-  }
-
-  public func withRound<Result>(_ body: (inout wire_round) -> Result) -> Result {
-    body(&clb_object_round(handle).pointee)
   }
 
   /// Leaves out of the next `load` all programs but these.
@@ -72,11 +70,6 @@ public struct ObjectFile: ~Copyable {
 
   public func resize(map: String, maxEntries: UInt32, preallocated: Bool) throws(BPFError) {
     try check(clb_map_resize(handle, map, maxEntries, preallocated), "resize", map)
-  }
-
-  /// Arrays have all their memory from the start.
-  public func resize(array map: String, maxEntries: UInt32) throws(BPFError) {
-    try check(clb_array_resize(handle, map, maxEntries), "resize", map)
   }
 
   public func load() throws(BPFError) {
@@ -101,6 +94,28 @@ public struct ObjectFile: ~Copyable {
     var key = key
     return clb_map_has(handle, map, &key, 4)
   }
+
+  /// Adds an element, unless there is one with this key.
+  ///
+  /// - Returns: false if there is one, or the map is full.
+  public func add<Value: BitwiseCopyable>(_ value: Value, at key: UInt64, to map: String) -> Bool {
+    var (key, value) = (key, value)
+    return clb_map_add(handle, map, &key, 8, &value, MemoryLayout<Value>.size) == 0
+  }
+
+  /// The value of a key, copied; nil if there is none.
+  public func value<Value: BitwiseCopyable>(at key: UInt64, in map: String, or empty: Value) -> Value? {
+    var (key, value) = (key, empty)
+    return clb_map_find(handle, map, &key, 8, &value, MemoryLayout<Value>.size) == 0 ? value : nil
+  }
+
+  /// - Returns: false if there was none: somebody else has taken it.
+  public func take(_ key: UInt64, from map: String) -> Bool {
+    var key = key
+    return clb_map_delete(handle, map, &key, 8) == 0
+  }
+
+  public func delete(_ key: [UInt8], from map: String) { _ = clb_map_delete(handle, map, key, key.count) }
 
   /// Adds a key with the value 1.
   public func insert(_ key: UInt32, intoSet map: String) throws(BPFError) {

@@ -7,6 +7,30 @@ extension ObjectFile {
     clb_program_section(handle, program).map { String(cString: $0) } ?? "?"
   }
 
+  /// Runs a program that is run on demand, over nothing.
+  ///
+  /// - Returns: false if it is one that is attached.
+  /// - Throws: why the kernel refuses it.
+  @discardableResult
+  public func tryRunning(_ program: String) throws(BPFError) -> Bool {
+    let section = section(of: program)
+    let name = "\(program) (\(section))"
+    if section.hasPrefix("iter/") {
+      var descriptor: Int32 = -1
+      try check(clb_iterator_open(handle, program, &descriptor), "open", name)
+      close(descriptor)
+    } else if section == "raw_tp" {
+      try check(
+        clb_program_run(handle, program, nil, 0, clb_question(), RecordSink.receiveRecord, nil), "run", name)
+    } else {
+      return false
+    }
+    return true
+  }
+
+  /// Leaves the maps of the next `load` as small as there can be, for a program that does not use them.
+  public func shrinkMaps() throws(BPFError) { try check(clb_object_shrink_maps(handle), "resize", "BPF maps") }
+
   /// Loads one program by itself, with the smallest maps there can be, attaches or runs it, and lets go of it. The value is
   /// of no other use afterwards.
   ///
@@ -15,15 +39,9 @@ extension ObjectFile {
     let section = section(of: program)
     let name = "\(program) (\(section))"
     try chooseOnly(programs: [program])
-    try check(clb_object_shrink_maps(handle), "load", name)
+    try shrinkMaps()
     try check(clb_object_load(handle), "load", name)
-    if section.hasPrefix("iter/") {
-      var descriptor: Int32 = -1
-      try check(clb_iterator_open(handle, program, &descriptor), "open", name)
-      close(descriptor)
-    } else if section == "raw_tp" {
-      try check(clb_program_run(handle, program, nil, 0, RecordSink.receiveRecord, nil), "run", name)
-    } else {
+    if try !tryRunning(program) {
       var link: OpaquePointer?
       try check(clb_program_attach(handle, program, &link), "attach", name)
       clb_link_free(link)

@@ -94,29 +94,19 @@ const struct wire_losses *clb_object_losses(struct clb_object *object)
 	return &object->skeleton->bss->losses;
 }
 
-uint32_t clb_object_tracer(struct clb_object *object)
+uint32_t *clb_object_tracer(struct clb_object *object)
 {
-	return object->skeleton->bss->tracer;
+	return &object->skeleton->bss->tracer;
 }
 
-struct wire_round *clb_object_round(struct clb_object *object)
+uint32_t *clb_object_generation(struct clb_object *object)
 {
-	return &object->skeleton->data->current_round;
+	return &object->skeleton->bss->generation;
 }
 
-bool clb_object_uses_hash(struct clb_object *object)
+void clb_object_set_jiffy(struct clb_object *object, uint32_t nanoseconds)
 {
-	return object->skeleton->bss->socket_hash_entries;
-}
-
-bool clb_object_uses_waiting(struct clb_object *object)
-{
-	return object->skeleton->bss->waiting_entries;
-}
-
-bool clb_object_uses_handed_over(struct clb_object *object)
-{
-	return object->skeleton->bss->handed_over_entries;
+	object->skeleton->bss->jiffy_ns = nanoseconds;
 }
 
 uint64_t *clb_object_suspended(struct clb_object *object)
@@ -152,7 +142,8 @@ void clb_object_choose_no_program(struct clb_object *object)
 {
 	struct bpf_program *program;
 
-	bpf_object__for_each_program(program, object->skeleton->obj) bpf_program__set_autoload(program, false);
+	bpf_object__for_each_program(program, object->skeleton->obj)
+		bpf_program__set_autoload(program, false);
 }
 
 void clb_object_choose_no_map(struct clb_object *object)
@@ -173,7 +164,8 @@ int clb_object_shrink_maps(struct clb_object *object)
 		bool is_ring = bpf_map__type(map) == BPF_MAP_TYPE_RINGBUF;
 
 		if (!bpf_map__is_internal(map) && !error)
-			error = bpf_map__set_max_entries(map, is_ring ? (__u32)sysconf(_SC_PAGESIZE) : 1);
+			error = bpf_map__set_max_entries(map, is_ring ? (__u32)sysconf(_SC_PAGESIZE)
+								      : 1);
 	}
 	return error;
 }
@@ -214,7 +206,8 @@ void clb_link_free(struct clb_link *link)
 	bpf_link__destroy((struct bpf_link *)link);
 }
 
-int clb_map_resize(struct clb_object *object, const char *name, uint32_t max_entries, bool preallocated)
+int clb_map_resize(struct clb_object *object, const char *name, uint32_t max_entries,
+		   bool preallocated)
 {
 	struct bpf_map *map = map_named(object, name);
 	int error;
@@ -225,19 +218,29 @@ int clb_map_resize(struct clb_object *object, const char *name, uint32_t max_ent
 	return error ? error : bpf_map__set_map_flags(map, preallocated ? 0 : BPF_F_NO_PREALLOC);
 }
 
-int clb_array_resize(struct clb_object *object, const char *name, uint32_t max_entries)
-{
-	struct bpf_map *map = map_named(object, name);
-
-	return map ? bpf_map__set_max_entries(map, max_entries) : -ENOENT;
-}
-
 int clb_map_put(struct clb_object *object, const char *name, const void *key, size_t key_size,
 		const void *value, size_t value_size)
 {
 	struct bpf_map *map = map_named(object, name);
 
 	return map ? bpf_map__update_elem(map, key, key_size, value, value_size, BPF_ANY) : -ENOENT;
+}
+
+int clb_map_add(struct clb_object *object, const char *name, const void *key, size_t key_size,
+		const void *value, size_t value_size)
+{
+	struct bpf_map *map = map_named(object, name);
+
+	return map ? bpf_map__update_elem(map, key, key_size, value, value_size, BPF_NOEXIST)
+		   : -ENOENT;
+}
+
+int clb_map_find(struct clb_object *object, const char *name, const void *key, size_t key_size,
+		 void *value, size_t value_size)
+{
+	struct bpf_map *map = map_named(object, name);
+
+	return map ? bpf_map__lookup_elem(map, key, key_size, value, value_size, 0) : -ENOENT;
 }
 
 bool clb_map_has(struct clb_object *object, const char *name, const void *key, size_t key_size)
@@ -273,8 +276,8 @@ int clb_map_each(struct clb_object *object, const char *name, clb_element_fn ele
 		error = map ? -ENOMEM : -ENOENT;
 	while (!error) {
 		count = room;
-		error = bpf_map_lookup_batch(descriptor, is_first ? NULL : &position, &position, keys, values,
-					     &count, NULL);
+		error = bpf_map_lookup_batch(descriptor, is_first ? NULL : &position, &position,
+					     keys, values, &count, NULL);
 		if (error && error != -ENOENT) /* the end, with the last of them */
 			break;
 		for (__u32 i = 0; i < count; i++)
@@ -286,24 +289,16 @@ int clb_map_each(struct clb_object *object, const char *name, clb_element_fn ele
 	return error == -ENOENT && map ? 0 : error;
 }
 
-int clb_map_take(struct clb_object *object, const char *name, const void *key, size_t key_size,
-		 clb_element_fn element, void *context)
+int clb_map_delete(struct clb_object *object, const char *name, const void *key, size_t key_size)
 {
 	const struct bpf_map *map = map_named(object, name);
-	size_t size = map ? answer_size(map) : 0;
-	void *values = malloc(size);
-	int error = !map ? -ENOENT : !values || !size ? -ENOMEM : 0;
 
-	if (!error)
-		error = bpf_map__lookup_and_delete_elem(map, key, key_size, values, size, 0);
-	if (!error)
-		element(context, key, key_size, values, size);
-	free(values);
-	return error;
+	return map ? bpf_map__delete_elem(map, key, key_size, 0) : -ENOENT;
 }
 
-int clb_program_run(struct clb_object *object, const char *name, const uint64_t *keys, uint32_t count,
-		    clb_record_fn record, void *context)
+int clb_program_run(struct clb_object *object, const char *name, const uint64_t *keys,
+		    uint32_t count, struct clb_question question, clb_record_fn record,
+		    void *context)
 {
 	struct bpf_program *program = program_named(object, name);
 	struct wire_batch *batch = &object->skeleton->bss->batch;
@@ -317,6 +312,8 @@ int clb_program_run(struct clb_object *object, const char *name, const uint64_t 
 	if (count)
 		memcpy(batch->keys, keys, count * sizeof(*keys));
 	batch->key_count = count;
+	batch->min_age_ns = question.min_age_ns;
+	batch->found = question.found;
 	batch->origin_count = 0;
 	error = bpf_prog_test_run_opts(bpf_program__fd(program), &options);
 	for (uint32_t i = 0; !error && i < batch->origin_count && i < WIRE_BATCH; i++)

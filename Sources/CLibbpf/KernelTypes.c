@@ -57,7 +57,8 @@ bool clb_kernel_btf_has_function(const struct clb_btf *btf, const char *name)
 	return btf__find_by_name_kind((const struct btf *)btf, name, BTF_KIND_FUNC) > 0;
 }
 
-bool clb_kernel_btf_has_enumerator(const struct clb_btf *handle, const char *enumeration, const char *name)
+bool clb_kernel_btf_has_enumerator(const struct clb_btf *handle, const char *enumeration,
+				   const char *name)
 {
 	const struct btf *btf = (const struct btf *)handle;
 	int id = btf__find_by_name_kind(btf, enumeration, BTF_KIND_ENUM);
@@ -96,7 +97,8 @@ int clb_probe_fexit(const struct clb_btf *btf, const char *function)
 
 	if (id <= 0)
 		return -ENOENT;
-	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_FEXIT, .attach_btf_id = id);
+	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_FEXIT,
+		    .attach_btf_id = id);
 	descriptor = bpf_prog_load(BPF_PROG_TYPE_TRACING, "probe", "GPL", program, 2, &options);
 	if (descriptor < 0)
 		return -errno;

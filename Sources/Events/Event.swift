@@ -18,10 +18,16 @@ public struct Start: Sendable {
   public struct Refusal: Sendable, Equatable {
     public var hook: String
     public var reason: String
+    /// What is less well known without it; nil: nothing.
+    public var lost: String?
+    /// No other program stands in for it.
+    public var isFelt: Bool
 
-    public init(hook: String, reason: String) {
+    public init(hook: String, reason: String, lost: String? = nil, isFelt: Bool = false) {
       self.hook = hook
       self.reason = reason
+      self.lost = lost
+      self.isFelt = isFelt
     }
   }
 
@@ -170,18 +176,12 @@ public struct Loss: Sendable, Equatable {
   public enum Place: String, Sendable, CaseIterable {
     /// The ring buffer was full: the reader was too slow.
     case ringBuffer = "ring_buffer"
-    /// No memory for a socket's opener and closer: events of it may lack them.
+    /// No room to remember a connection: it is missing, or its opener is.
     case socketMemory = "socket_memory"
-    /// The map of sockets in CLOSE_WAIT and FIN_WAIT2 was full.
-    case waitingMap = "waiting_map"
-    /// The search for a small socket was given up: its TIME_WAIT is not told.
-    case longChain = "long_chain"
     /// A record that this build cannot read.
     case malformed
     /// A process that a followed command started could not be added to those that are followed.
     case followedProcesses = "followed_processes"
-    /// The map of small sockets in FIN_WAIT2 was full.
-    case handedOverMap = "handed_over_map"
     /// A connection that had sent the first FIN vanished between two looks: whether it reached TIME_WAIT is unknown.
     case unconfirmed
     /// The kernel skipped a program because it interrupted the same program on the same processor.
@@ -199,8 +199,8 @@ public struct Loss: Sendable, Equatable {
   /// May a CLOSE_WAIT, or whose it was, be among what is missing?
   public var mayHideLeak: Bool {
     switch place {
-    case .ringBuffer, .socketMemory, .waitingMap, .malformed, .followedProcesses, .skippedRun: true
-    case .longChain, .handedOverMap, .unconfirmed, .counts: false  // what is missing is a TIME_WAIT
+    case .ringBuffer, .socketMemory, .malformed, .followedProcesses, .skippedRun: true
+    case .unconfirmed, .counts: false  // what is missing is a TIME_WAIT
     case .output: false  // it was counted
     }
   }

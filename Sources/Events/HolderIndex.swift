@@ -20,8 +20,26 @@ public struct HolderIndex: Sendable {
     isSorted = true
   }
 
-  /// By pid, then descriptor.
+  /// Who has a descriptor of the connection itself. By pid, then descriptor.
   public func holders(of socket: UInt64) -> [Holder] {
+    entries(of: socket).filter { $0.queue == nil }.map(\.holder)
+  }
+
+  /// With the owner of the listener in whose queue the connection waits, where that is how it is known.
+  public func completing(_ record: KernelOrigin) -> KernelOrigin {
+    guard record.kind == .closeWait, record.reason == .notAccepted,
+      let found = entries(of: record.socket).first(where: { $0.queue != nil })
+    else { return record }
+    var record = record
+    record.acceptQueue = found.queue
+    if record.openerSource == .none {
+      record.opener = found.holder.process
+      record.openerSource = .listener
+    }
+    return record
+  }
+
+  private func entries(of socket: UInt64) -> ArraySlice<KernelHolder> {
     precondition(isSorted)
     var low = 0
     var high = found.count
@@ -29,6 +47,6 @@ public struct HolderIndex: Sendable {
       let middle = (low + high) / 2
       if found[middle].socket < socket { low = middle + 1 } else { high = middle }
     }
-    return found[low...].prefix { $0.socket == socket }.map(\.holder)
+    return found[low...].prefix { $0.socket == socket }
   }
 }

@@ -8,6 +8,8 @@ public struct KernelCount: Sendable {
   public var timeWaits: UInt64
   /// How the kernel names the flow.
   public var key: [UInt8]
+  /// In which the kernel has counted them.
+  public var generation: UInt8 = 0
 
   public init(flow: CountedFlow, comm: Comm, timeWaits: UInt64, key: [UInt8] = []) {
     self.flow = flow
@@ -20,7 +22,9 @@ public struct KernelCount: Sendable {
     guard key.byteCount == MemoryLayout<wire_count_key>.size else { throw .wrongLength(key.byteCount) }
     let size = MemoryLayout<wire_count>.stride
     guard shares.byteCount > 0, shares.byteCount % size == 0 else { throw .wrongLength(shares.byteCount) }
-    flow = CountedFlow(key.unsafeLoadUnaligned(as: wire_count_key.self))
+    let wire = key.unsafeLoadUnaligned(as: wire_count_key.self)
+    flow = CountedFlow(wire)
+    generation = wire.generation
     self.key = key.withUnsafeBytes { Array($0) }
     comm = Comm("")
     timeWaits = 0

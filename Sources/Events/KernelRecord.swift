@@ -13,6 +13,8 @@ public struct KernelOrigin: Sendable {
     case closeWait = 2
     case closeWaitEnd = 3
     case finWait2 = 4
+    /// Its socket is not where it was: the kernel is to be asked for it by other means.
+    case gone = 5
   }
 
   public enum Source: UInt8, Sendable {
@@ -26,8 +28,12 @@ public struct KernelOrigin: Sendable {
   }
 
   public var kind: Kind
-  /// Names the socket while the tracer runs.
+  /// Names the connection while the tracer runs: the socket's cookie, where the programs know it.
   public var socket: UInt64
+  /// A small socket has taken over.
+  public var isSmall: Bool
+  /// The device that the socket is bound to; 0: none.
+  public var interface: UInt32
   public var connection: Connection
   public var role: Role
   public var opener: Process?
@@ -54,7 +60,9 @@ public struct KernelOrigin: Sendable {
     let wire = record.unsafeLoadUnaligned(as: wire_origin.self)
     guard let kind = Kind(rawValue: wire.kind) else { throw .unknownKind(wire.kind) }
     self.kind = kind
-    socket = wire.socket
+    socket = wire.key
+    isSmall = wire.phase == 2
+    interface = wire.interface
     connection = Connection(wire)
     role = wire.role == 1 ? .client : wire.role == 2 ? .server : .unknown
     opener = Process(wire.opener)
@@ -72,6 +80,19 @@ public struct KernelOrigin: Sendable {
     unreadBytes = wire.unread_bytes
     acceptQueue =
       wire.accept_limit == 0 ? nil : AcceptQueue(length: wire.accept_queue, limit: wire.accept_limit)
+  }
+
+  /// Has the connection of this record begun to end? As cheap as it can be: there may be a million of them.
+  public static func isEnding(_ record: RawSpan) -> Bool {
+    guard record.byteCount == size, let offset = MemoryLayout<wire_origin>.offset(of: \.phase) else {
+      return true
+    }
+    return record.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self) != 0
+  }
+
+  public mutating func setOpener(_ wire: wire_opener) {
+    opener = Process(wire.process)
+    openerSource = Source(rawValue: UInt8(truncatingIfNeeded: wire.source)) ?? .none
   }
 
   private static let causes = Table<Cause>(.unknown, .close, .shutdown, .exit, .reset)
@@ -115,23 +136,44 @@ extension Address {
   }
 }
 
+extension Address {
+  /// As on the wire, where it is of an IPv4 or an IPv6 connection.
+  func write(to wire: inout WireAddress, _ family: Family) {
+    withUnsafeMutableBytes(of: &wire) { bytes in
+      if family == .ipv4 {
+        bytes.storeBytes(of: UInt32(truncatingIfNeeded: low).bigEndian, as: UInt32.self)
+      } else {
+        bytes.storeBytes(of: high.bigEndian, as: UInt64.self)
+        bytes.storeBytes(of: low.bigEndian, toByteOffset: 8, as: UInt64.self)
+      }
+    }
+  }
+}
+
 typealias WireAddress = (
   UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8,
   UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8
 )
 
-/// `struct wire_holder`: a descriptor of a socket in CLOSE_WAIT.
+/// `struct wire_holder`: a descriptor of a socket in CLOSE_WAIT, or of the listener in whose queue it waits.
 public struct KernelHolder: Sendable {
   public var socket: UInt64
   public var holder: Holder
+  /// Of the listener; nil: the process has the connection itself.
+  public var queue: AcceptQueue?
 
   public static let size = MemoryLayout<wire_holder>.size
+
+  public init(socket: UInt64, holder: Holder, queue: AcceptQueue? = nil) {
+    (self.socket, self.holder, self.queue) = (socket, holder, queue)
+  }
 
   public init(_ record: RawSpan) throws(RecordError) {
     guard record.byteCount == Self.size else { throw .wrongLength(record.byteCount) }
     let wire = record.unsafeLoadUnaligned(as: wire_holder.self)
     guard let process = Process(wire.process) else { throw .unknownKind(0) }
-    socket = wire.socket
+    socket = wire.key
+    queue = wire.accept_limit == 0 ? nil : AcceptQueue(length: wire.accept_queue, limit: wire.accept_limit)
     holder = Holder(process: process, descriptor: wire.fd, parent: wire.parent)
   }
 }

@@ -11,6 +11,9 @@ public struct Ledger {
 
   public init(filter: OriginFilter = OriginFilter()) { self.filter = filter }
 
+  /// Was this connection told to be in CLOSE_WAIT?
+  public func hasTold(_ socket: UInt64) -> Bool { toldCloseWaits.contains(socket) }
+
   /// The events that one record of the kernel makes; none if the filter holds it back.
   ///
   /// - Parameter holders: for `closeWait`, the descriptors of the socket that were found open.
@@ -26,6 +29,7 @@ public struct Ledger {
       var origin = Origin(record, clock: clock)
       origin.state = .finWait2(cause: record.cause, age: record.age)
       tell(origin, emit)
+    case .gone: break
     case .closeWait:
       if tell(closeWait(record, holders: holders, clock: clock), emit) {
         toldCloseWaits.insert(record.socket)

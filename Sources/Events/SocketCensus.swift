@@ -74,7 +74,7 @@ public struct SocketCensus: Sendable {
 
   public private(set) var groups: [Group: Count] = [:]
   /// Where they were asked for, every TIME_WAIT by itself, in no group until `resolve`.
-  public var timeWaits: [KernelTimeWait] = []
+  public var timeWaits: [ListedTimeWait] = []
   /// Network namespaces that were read, by inode number.
   public var namespaces: [UInt32] = []
   /// Network namespaces that could not be entered for want of privileges.

@@ -13,7 +13,6 @@ public struct TimeWaitHistory: Sendable {
     /// In the last 60 s, so the most that can be there now.
     public fileprivate(set) var lately: UInt64 = 0
     fileprivate var total: UInt64 = 0
-    fileprivate var key: [UInt8]
     fileprivate var slices = [UInt32](repeating: 0, count: TimeWaitHistory.slices)
   }
 
@@ -44,23 +43,14 @@ public struct TimeWaitHistory: Sendable {
 
   public mutating func enter(_ count: KernelCount) {
     let index = Int(slice % UInt64(Self.slices))
-    flows[count.flow, default: Recent(comm: count.comm, key: count.key)].enter(count, index)
+    flows[count.flow, default: Recent(comm: count.comm)].enter(count, index)
   }
 
   /// Forgets the flows that have made none for longer than a TIME_WAIT lasts.
   ///
-  /// - Parameter take: makes the kernel forget a flow too, and gives what it had counted until then; nil if it
-  ///   cannot, and the flow is kept.
-  public mutating func forgetIdle(_ take: (_ key: [UInt8]) -> KernelCount?) {
-    for (flow, recent) in flows where recent.lately == 0 {
-      guard var last = take(recent.key) else { continue }
-      flows[flow] = nil
-      // It was idle when it was looked at, and not any more when it was taken.
-      guard last.timeWaits > recent.total else { continue }
-      last.timeWaits -= recent.total
-      enter(last)
-      flows[flow]?.total = 0
-    }
+  /// - Parameter isGone: has the kernel forgotten the flow, so that its counts would begin anew? If not it is kept.
+  public mutating func forgetIdle(_ isGone: (CountedFlow) -> Bool) {
+    for (flow, recent) in flows where recent.lately == 0 && isGone(flow) { flows[flow] = nil }
   }
 }
 

@@ -37,6 +37,7 @@ public struct JSONRenderer {
       line.append("{\"hook\":")
       line.append(json: refusal.hook)
       line.field("reason", refusal.reason)
+      if let lost = refusal.lost { line.field("lost", lost) }
       line.append("}")
     }
   }

@@ -2,6 +2,16 @@ import Glibc
 
 /// Facts of the machine that the tool runs on.
 public enum Host {
+  /// The length of a jiffy: a coarse clock goes on by one at a time. Source: clock_getres(2).
+  public static var jiffyNanoseconds: UInt32 {
+    var length = timespec()
+    clock_getres(CLOCK_MONOTONIC_COARSE, &length)
+    return UInt32(clamping: length.tv_nsec)
+  }
+
+  /// This process, as its own pid namespace counts.
+  public static var processID: Int32 { getpid() }
+
   /// `uname -r`, say `6.12.48+deb13-amd64`.
   public static var kernelRelease: String {
     var names = utsname()

@@ -76,6 +76,9 @@ public struct NetworkNamespace: Hashable, Sendable {
     return names
   }
 
+  /// Is it the one that the calling thread is in?
+  public var isOwn: Bool { (try? NetworkNamespace(path: "/proc/thread-self/ns/net").inode) == inode }
+
   /// Moves the calling thread into the namespace for the length of `body`.
   ///
   /// Only for a thread of one's own: other code of the thread would see the other namespace too.

@@ -1,17 +1,13 @@
 import BPF
-import CWire
+import CSystem
 import Events
 import System
 
 /// What to count, and by what.
 public struct CensusSettings: Sendable {
-  /// Ports, family and network namespace act in the kernel; the rest is left to the caller.
   public var filters: TraceSettings
   public var states = Set(SocketCensus.State.allCases)
   public var details: SocketCensus.Details
-
-  /// What a count reads by.
-  public var hooks: [String] { details.contains(.owner) ? ["iter/tcp", "iter/task_file"] : ["iter/tcp"] }
 
   public init(_ filters: TraceSettings = TraceSettings(), details: SocketCensus.Details = []) {
     self.filters = filters
@@ -19,92 +15,146 @@ public struct CensusSettings: Sendable {
   }
 }
 
-/// Counts the TCP sockets of every network namespace, by iterators alone: no hook is attached, and nothing is
-/// left in the kernel. Each look stands for itself, and takes CAP_BPF and CAP_PERFMON; other namespaces than one's
-/// own take CAP_SYS_ADMIN as well.
+/// Counts the TCP sockets of every network namespace by NETLINK_SOCK_DIAG: nothing is attached, and nothing is left in the
+/// kernel. Each look stands for itself. Whose a socket is takes a pass over every open file, with CAP_BPF and CAP_PERFMON, or
+/// over /proc; other namespaces than one's own take CAP_SYS_ADMIN.
 public enum CensusReader {
-  private static let mostOwners: UInt32 = 1_048_576
+  /// What a census is read by, and what is done without.
+  public struct Means: Sendable {
+    public var hooks = ["NETLINK_SOCK_DIAG"]
+    public var refusals: [Start.Refusal] = []
+  }
 
   /// One look, on the calling thread, which visits every network namespace meanwhile.
   ///
   /// - Parameter listsTimeWaits: each TIME_WAIT is listed by itself and not counted, to be resolved with what a trace
   ///   has seen. Without it none has an owner.
   /// - Throws: `TracingError` where this machine or its privileges do not allow it.
-  public static func read(_ settings: CensusSettings, listsTimeWaits: Bool = false) throws -> SocketCensus {
-    try Session.requireKernel()
-    LibraryLog.capture()
-    let notesOwners = settings.details.contains(.owner) ? noteOwners(try Session.kernelTypes()) : nil
-    return try explained { try read(settings, notesOwners: notesOwners, listsTimeWaits: listsTimeWaits) }
-  }
-
-  static let countSockets = "count_sockets"
-
-  static func noteOwners(_ types: borrowing KernelTypes) -> String {
-    types.hasHelper("BPF_FUNC_loop") ? "note_owners" : "note_owners_before_5_17"
-  }
-
-  private static func read(
-    _ settings: CensusSettings, notesOwners: String?, listsTimeWaits: Bool
-  ) throws -> SocketCensus {
-    let object = try load(settings, notesOwners: notesOwners, listsTimeWaits: listsTimeWaits)
+  public static func read(
+    _ settings: CensusSettings, listsTimeWaits: Bool = false
+  ) throws -> (census: SocketCensus, means: Means) {
+    var means = Means()
+    var owners = SocketOwners()
     var census = SocketCensus()
-    if let notesOwners { try object.iterate(notesOwners, recordSize: KernelTimeWait.size) { _ in } }
-    try count(object, settings, &census)
-    try object.forEachElement(of: "groups") { key, value in
-      guard let entry = try? KernelCensusEntry(key: key, value: value) else { return census.uncounted += 1 }
-      census.add(entry.group.reduced(to: settings.details), entry.count)
+    if settings.details.contains(.owner) {
+      // A socket has a cookie, by which the programs name it, once somebody has asked for it.
+      try forEachNamespace(settings.filters) { _ in
+        try SocketDiagnosis.open().forEachSocket(states: ~(1 << State.timeWait), withCounts: false) { _ in }
+      }
+      owners = try SocketOwners.read(settings.filters)
+      means.hooks += owners.refusal == nil ? [KernelProgram.visitFiles.hook] : ["/proc"]
+      means.refusals = owners.refusal.map { [$0] } ?? []
     }
-    census.uncounted += Int(object.losses.groups_full)
-    census.unowned = Int(object.losses.owners_full)
-    return census
+    census.unreadNamespaces = try forEachNamespace(settings.filters) { netns in
+      try settings.count(netns, owners, listsTimeWaits: listsTimeWaits, into: &census)
+      census.namespaces.append(netns)
+    }
+    return (census, means)
   }
 
-  private static func load(
-    _ settings: CensusSettings, notesOwners: String?, listsTimeWaits: Bool
-  ) throws(BPFError) -> ObjectFile {
-    let object = try ObjectFile.open()
-    let details = settings.details
-    let isRoleKnown = !details.isDisjoint(with: [.role, .tuple])
-    object.withSettings { wire in
-      settings.filters.write(to: &wire)
-      wire.census_states = settings.states.reduce(0) { $0 | 1 << UInt32($1.rawValue) }
-      wire.census_owner = details.contains(.owner) ? 1 : 0
-      wire.census_role = isRoleKnown ? 1 : 0
-      wire.census_peer = details.isDisjoint(with: [.peer, .tuple]) ? 0 : 1
-      wire.census_ports = details.contains(.tuple) ? 1 : 0
-      wire.census_lists_time_waits = listsTimeWaits ? 1 : 0
-    }
-    object.writePorts(local: settings.filters.localPorts?.bitmap, peer: settings.filters.peerPorts?.bitmap)
-    try object.chooseOnly(programs: [countSockets] + (notesOwners.map { [$0] } ?? []))
-    try object.chooseOnly(maps: ["groups", "owners", "listening_ports"])
-    try object.resize(
-      map: "groups", maxEntries: details.isEmpty ? 65_536 : UInt32(SocketCensus.mostGroups), preallocated: false
-    )
-    if notesOwners != nil { try object.resize(map: "owners", maxEntries: mostOwners, preallocated: false) }
-    if isRoleKnown { try object.resize(map: "listening_ports", maxEntries: 65_536, preallocated: false) }
-    try object.load()
-    return object
-  }
-
-  private static func count(
-    _ object: borrowing ObjectFile, _ settings: CensusSettings, _ census: inout SocketCensus
-  ) throws {
-    let isWanted = settings.filters.netns
-    for namespace in NetworkNamespace.all() where isWanted == nil || isWanted == namespace.inode {
+  /// - Returns: how many may not be entered.
+  @discardableResult
+  private static func forEachNamespace(
+    _ filters: TraceSettings, _ body: (_ netns: UInt32) throws -> Void
+  ) throws -> Int {
+    var unread = 0
+    for namespace in NetworkNamespace.all() where filters.netns == nil || filters.netns == namespace.inode {
       do {
-        try namespace.enter {
-          // The kernel has one table for all namespaces, and goes over the whole of it for each.
-          if let usage = SocketUsage.ofThread, usage.inUse == 0, usage.small == 0 { return }
-          try object.iterate(countSockets, recordSize: KernelTimeWait.size) { record in
-            guard let timeWait = try? KernelTimeWait(record) else { return census.uncounted += 1 }
-            census.timeWaits.append(timeWait)
-          }
-        }
-        census.namespaces.append(namespace.inode)
+        try namespace.enter { try body(namespace.inode) }
       } catch let error as SystemError {
         // It may have vanished between the listing and the visit; a refusal is told.
-        if error.isPermission { census.unreadNamespaces += 1 }
+        if error.isPermission { unread += 1 }
       }
+    }
+    return unread
+  }
+}
+
+extension CensusSettings {
+  /// Adds the sockets of the network namespace that the calling thread is in.
+  fileprivate func count(
+    _ netns: UInt32, _ owners: SocketOwners, listsTimeWaits: Bool, into census: inout SocketCensus
+  ) throws(SystemError) {
+    // The kernel has one table for all namespaces, and goes over the whole of it for each.
+    if let usage = SocketUsage.ofThread, usage.inUse == 0, usage.small == 0 { return }
+    let diagnosis = try SocketDiagnosis.open()
+    var listeners = Listeners()
+    if !details.isDisjoint(with: [.role, .tuple, .owner]) {
+      try diagnosis.forEachSocket(states: 1 << State.listen) { listeners.insert($0) }
+    }
+    let needsCounts = !details.isDisjoint(with: [.role, .tuple])
+    try diagnosis.forEachSocket(states: diagnosedStates, withCounts: needsCounts) { socket in
+      // As the kernel numbers them request sockets are in a state of their own.
+      let state =
+        socket.state == State.newSynReceived ? .synReceived : SocketCensus.State(rawValue: socket.state)
+      guard let state, states.contains(state) else { return }
+      guard needsTuple || listsTimeWaits || details.contains(.owner) else {
+        return census.add(.init(state: state, netns: netns), .init(sockets: 1))
+      }
+      let connection = socket.connection(netns: netns)
+      guard filters.passes(connection) else { return }
+      let role = listeners.role(of: socket, state)
+      if listsTimeWaits && state == .timeWait {
+        return census.timeWaits.append(ListedTimeWait(connection: connection, role: role))
+      }
+      var group = SocketCensus.Group(connection, state, role)
+      var count = SocketCensus.Count(sockets: 1)
+      if details.contains(.owner) {
+        let known = owners.of(socket)
+        group.owner = known?.owner ?? listeners.owner(of: socket, state, owners)
+        count.shared = known?.holders ?? 0 > 1 ? 1 : 0
+      }
+      census.add(group.reduced(to: details), count)
+    }
+  }
+
+  private var needsTuple: Bool {
+    !details.isEmpty || filters.family != nil || filters.localPorts != nil || filters.peerPorts != nil
+  }
+
+  private var diagnosedStates: UInt32 {
+    let asked = states.reduce(UInt32(0)) { $0 | 1 << UInt32($1.rawValue) }
+    return states.contains(.synReceived) ? asked | 1 << UInt32(State.newSynReceived) : asked
+  }
+}
+
+extension TraceSettings {
+  fileprivate func passes(_ connection: Connection) -> Bool {
+    if let family, family != connection.family { return false }
+    if let localPorts, !localPorts.contains(connection.local.port) { return false }
+    if let peerPorts, !peerPorts.contains(connection.peer.port) { return false }
+    return true
+  }
+}
+
+/// The listeners of a network namespace: whose ports tell a server.
+private struct Listeners {
+  private var byPort: [UInt16: [DiagnosedSocket]] = [:]
+
+  mutating func insert(_ socket: DiagnosedSocket) { byPort[socket.local_port, default: []].append(socket) }
+
+  /// A small socket knows nothing of it, yet connect() takes no local port that somebody listens at.
+  func role(of socket: DiagnosedSocket, _ state: SocketCensus.State) -> Role {
+    switch (state, socket.role) {
+    case (.listen, _), (_, 2): .server
+    case (.synSent, _), (_, 1): .client
+    default: byPort[socket.local_port] == nil ? .unknown : .server
+    }
+  }
+
+  /// Of a socket that no process has. Several listeners may share a port: which of them has it is not known here.
+  func owner(
+    of socket: DiagnosedSocket, _ state: SocketCensus.State, _ owners: SocketOwners
+  ) -> SocketCensus.Owner {
+    switch state {
+    case .timeWait: return .beforeWatch
+    case .established, .closeWait, .synReceived:
+      let candidates = byPort[socket.local_port, default: []].filter { $0.accepts(socket) }
+      guard candidates.count == 1, case .holder(let process)? = owners.of(candidates[0])?.owner else {
+        return .unknown
+      }
+      return .listener(process)
+    default: return socket.inode == 0 ? .closed : .unknown
     }
   }
 }

@@ -9,15 +9,11 @@ struct KernelSupport {
   var acceptExit: String?
   var smallSocketExit: String?
   var kprobes: String?
+  /// v5.12, c5dbb89fc2ac: a tracing program may ask for a socket's cookie.
+  var cookies: String?
 
   /// v6.11, ba8de796baf4: before, kfree_skb does not name the socket.
   var packetEndNamesSocket: Bool
-  /// v6.10, 92ef0fd55ac8: accept takes `struct proto_accept_arg`; the wrong program could load and read nonsense.
-  var hasProtoAcceptArg: Bool
-  /// v5.12, 5ffa25502b5a, the atomics that a table takes, leave no trace among the types; this helper came in v5.13.
-  var hasTable: Bool
-  /// v6.2, a35b9af4ec2c: bpf_rdonly_cast().
-  var hasCasts: Bool
   /// v5.17, e6f2dd0f8067: bpf_loop().
   var hasLoops: Bool
   /// v6.1, struct bpf_mem_alloc: before, a map that allocates inside a tracing program can deadlock.
@@ -28,13 +24,15 @@ struct KernelSupport {
 
 extension KernelSupport {
   init(_ types: borrowing KernelTypes) {
-    acceptExit = Self.refusal(ofExit: "inet_csk_accept", types)
+    // v5.17, f92c1e183604.
+    acceptExit =
+      types.hasHelper("BPF_FUNC_get_func_ret")
+      ? Self.refusal(ofExit: "inet_csk_accept", types) : "the kernel does not give its result to programs"
+    cookies =
+      types.hasFunction("bpf_get_socket_ptr_cookie") ? nil : "the kernel gives programs no cookie of a socket"
     smallSocketExit = Self.refusal(ofExit: "tcp_timewait_state_process", types)
     kprobes = Host.hasKprobes ? nil : "the kernel has no kprobes"
     packetEndNamesSocket = types.argumentCount(ofTracepoint: "kfree_skb") == 4
-    hasProtoAcceptArg = types.hasStruct("proto_accept_arg")
-    hasTable = types.hasHelper("BPF_FUNC_for_each_map_elem")
-    hasCasts = types.hasFunction("bpf_rdonly_cast")
     hasLoops = types.hasHelper("BPF_FUNC_loop")
     mapsGrow = types.hasStruct("bpf_mem_alloc")
     preemptsPrograms = Host.kernelVersion.map { $0 >= (7, 0) } ?? true

@@ -22,13 +22,14 @@ public final class LeakWatch {
   /// - Returns: what was lost since the look before.
   /// - Throws: `TracingError` where the kernel refuses a program that it has loaded.
   public func look(_ body: (Origin) -> Void) throws -> [Loss] {
+    var holders: HolderIndex?
     if !isSeeded {
-      try explained { try session.seed() }
+      holders = try explained { try session.seed() }
       // The next looks run programs again, which takes this one; without one, there is nothing more to do.
       try Capabilities.keep(isLive ? [.bpf, .sysPtrace] : Capabilities.current)
       isSeeded = true
     }
-    try explained { try session.forEachOrigin(body) }
+    try explained { try session.forEachOrigin(holders: holders, body) }
     return session.takeLosses()
   }
 

@@ -11,6 +11,8 @@ enum ProgramTrial {
 
   /// Loads a program by itself, and attaches or runs it: why it is refused, or nil.
   static func refusal(of program: String, _ settings: TraceSettings, _ plan: HookPlan) -> Refusal? {
+    var plan = plan
+    if program == KernelProgram.rawState.name { plan.state = .rawState }
     do throws(BPFError) {
       try Session.open(settings, plan).tryOut(program)
       return nil

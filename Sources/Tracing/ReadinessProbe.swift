@@ -4,9 +4,12 @@ import System
 
 /// Finds out what this machine allows, by doing it.
 public enum ReadinessProbe {
-  public static func run() -> Readiness {
-    let (tracing, used) = tracing()
-    let (programs, log) = programs(used: used)
+  /// - Parameter without: programs to do without, as `--without` names them.
+  public static func run(without: [String] = []) -> Readiness {
+    var settings = TraceSettings()
+    settings.without = without
+    let (tracing, session) = tracing(settings)
+    let (programs, log) = programs(settings, session?.plan, used: session?.programs ?? [])
     return Readiness(
       findings: [kernel, types, pids] + privileges + tracing + facts, programs: programs, log: log)
   }
@@ -69,70 +72,57 @@ public enum ReadinessProbe {
   }
 
   /// Starts a real session, which falls back as a trace does, and ends it: what was found, and which programs it used.
-  private static func tracing() -> ([Readiness.Finding], used: [String]) {
+  private static func tracing(_ settings: TraceSettings) -> ([Readiness.Finding], Session?) {
     do {
-      let session = try Session.start(TraceSettings())
+      let session = try Session.start(settings)
       let start = session.startEvent(version: "")
       let findings: [Readiness.Finding] =
         start.hooks.map { .init($0, lessFor[$0] == nil ? .ok : .limited, "used", lost: lessFor[$0]) }
         + start.refusals.map { .init($0.hook, .fact, "not used: \($0.reason)") } + lost(without: start.hooks)
-      return (findings, session.programs)
+      return (findings, session)
     } catch {
-      return ([.init("tracing", .missing, "\(error)")], [])
+      return ([.init("tracing", .missing, "\(error)")], nil)
     }
   }
 
   /// Each program that this kernel could take, tried by itself.
-  private static func programs(used: [String]) -> ([Readiness.Program], log: [String]) {
-    var settings = TraceSettings()
+  private static func programs(
+    _ settings: TraceSettings, _ used: HookPlan?, used names: [String]
+  ) -> ([Readiness.Program], log: [String]) {
+    var settings = settings
     settings.followsChildren = true
     LibraryLog.capture()
-    guard let types = try? Session.kernelTypes(),
-      let plan = try? HookPlan.best(KernelSupport(types), settings.wishes)
-    else { return ([], []) }
+    let usual = { try HookPlan.best(KernelSupport(try Session.kernelTypes()), settings.wishes) }
+    guard let plan = try? used ?? usual() else { return ([], []) }
     var log: [String] = []
-    let programs = candidates(plan, CensusReader.noteOwners(types)).map { candidate in
-      let section = (try? ObjectFile.open().section(of: candidate.program)) ?? "?"
-      var reason = candidate.reason
-      if reason == nil, let refusal = ProgramTrial.refusal(of: candidate.program, settings, plan) {
+    let programs = candidates(plan).map { program, known in
+      let isLeftOut = settings.without.contains(where: program.isMeant(by:))
+      var reason = isLeftOut ? "--without was given" : known
+      if reason == nil, let refusal = ProgramTrial.refusal(of: program.name, settings, plan) {
         reason = refusal.error.reason
         log += refusal.log
       }
       return Readiness.Program(
-        candidate.program, hook: section, isUsed: used.contains(candidate.program), refusal: reason,
-        lost: candidate.lost)
+        program.name, hook: program.hook, isUsed: names.contains(program.name), refusal: reason,
+        lost: program.lost)
     }
     return (programs, log)
   }
 
-  /// - Returns: for each program what is lost without it, and why this kernel cannot have it, where that is known before.
+  /// What this kernel could use, and why it cannot, where that is known before.
   private static func candidates(
-    _ plan: HookPlan, _ noteOwners: String
-  ) -> [(program: String, lost: String, reason: String?)] {
+    _ plan: HookPlan
+  ) -> [(KernelProgram, String?)] {
     let support = plan.support
-    return [
-      (plan.state.program, "no tracing", nil),
-      (
-        HookPlan.acceptExit(support).program,
-        "who accepted is known from the return of accept() or the first read", support.acceptExit
-      ),
-      (HookPlan.acceptReturn.program, "who accepted is known from the first read", support.kprobes),
-      (HookPlan.firstRead.program, "who accepted is not known, unless accept can be hooked", nil),
-      (
-        plan.generation.smallSocketExit.program,
-        "a TIME_WAIT after FIN_WAIT2 is known from the end of a packet", support.smallSocketExit
-      ),
-      (
-        plan.generation.packetEnd.program,
-        "a TIME_WAIT after FIN_WAIT2 is found by looking, up to 1.2 s late, if no other hook tells it",
-        support.packetEndRefusal(onlyCounts: false)
-      ),
-    ] + (plan.needsUnderstudies ? HookPlan.understudies.map { ($0, "no tracing", nil) } : [])
-      + plan.onDemand.map { ($0, "no tracing", nil) }
-      + [
-        (HookPlan.fork, "no run", nil), (CensusReader.countSockets, "no census", nil),
-        (noteOwners, "no census by process", nil),
-      ]
+    let visitFiles: KernelProgram = support.hasLoops ? .visitFiles : .visitFilesBefore5_17
+    let states: [KernelProgram] =
+      support.preemptsPrograms ? [.stateSince7] + KernelProgram.understudies : [.state]
+    return states.map { ($0, support.cookies) } + [
+      (.rawState, nil),
+      (.acceptExit, support.acceptExit), (.acceptReturn, support.kprobes), (.firstRead, nil),
+      (.smallSocketExit, support.smallSocketExit), (.packetEnd, support.packetEndRefusal(onlyCounts: false)),
+      (.audit, nil), (visitFiles, nil), (.visitSockets, nil), (.fork, nil),
+    ]
   }
 
   /// What a hook does less well than the one that it stands in for.

@@ -8,7 +8,9 @@ public final class TopWatch {
   private var history: TimeWaitHistory
   private var closeWaits: [Origin] = []
   private var nextWalk: UInt64 = 0
-  private var nextSeeding: UInt64
+  private var generationBegan = Host.bootNanoseconds
+  /// Of each flow, what generations had counted that are deleted.
+  private var settled: [CountedFlow: UInt64] = [:]
   private let leakNanoseconds: UInt64
   private let ports: [UInt32: Int]
 
@@ -22,19 +24,15 @@ public final class TopWatch {
     leakNanoseconds = settings.minAgeNanoseconds
     session = try Session.start(settings)
     history = TimeWaitHistory(since: Host.bootNanoseconds)
-    try explained { [session] in try session.seed() }
-    nextSeeding = Host.bootNanoseconds + Self.seedingNanoseconds
+    _ = try explained { [session] in try session.seed() }
     // Namespaces are entered here for the last time: of a later one the ports are not known.
     var ports: [UInt32: Int] = [:]
     for namespace in NetworkNamespace.all() {
       ports[namespace.inode] = (try? namespace.enter { PortRange.size }) ?? nil
     }
     self.ports = ports
-    try Capabilities.keep(.bpf)
+    try Capabilities.keep(session.plan.kept)
   }
-
-  /// A CLOSE_WAIT that no program saw begin is found after so long.
-  private static let seedingNanoseconds: UInt64 = 10_000_000_000
 
   /// How often `settle` has to be called.
   public var roundNanoseconds: UInt64 { TraceSettings.roundNanoseconds }
@@ -50,10 +48,7 @@ public final class TopWatch {
     try explained {
       try session.settle()
       history.look(at: Host.bootNanoseconds)
-      try session.object.forEachElement(of: "counts") { key, shares in
-        if let count = try? KernelCount(key: key, shares: shares) { history.enter(count) }
-      }
-      history.forgetIdle(take)
+      try readCounts()
       try findCloseWaits()
     }
     let report = TopReport(
@@ -62,26 +57,52 @@ public final class TopWatch {
     return (report, session.takeLosses())
   }
 
-  private func take(_ key: [UInt8]) -> KernelCount? {
-    var last: KernelCount?
-    _ = session.object.take(key, fromPerCPUMap: "counts") { key, shares in
-      last = try? KernelCount(key: key, shares: shares)
+  /// A flow may be counted in two generations. An older one grows no more once the programs that were at work as it ended are
+  /// done; then its elements are deleted, and what they had counted is kept here.
+  private func readCounts() throws(BPFError) {
+    // An element may come twice.
+    var elements: [[UInt8]: KernelCount] = [:]
+    try session.object.forEachElement(of: "counts") { key, shares in
+      if let count = try? KernelCount(key: key, shares: shares) { elements[count.key] = count }
     }
-    return last
+    let now = Host.bootNanoseconds
+    let generation = UInt8(session.object.generation)
+    let isFinal = now >= generationBegan + Self.longestRunNanoseconds
+    var flows: [CountedFlow: KernelCount] = [:]
+    for element in elements.values {
+      let before = flows[element.flow]?.timeWaits ?? settled[element.flow, default: 0]
+      flows[element.flow] = element
+      flows[element.flow]?.timeWaits += before
+    }
+    for sum in flows.values { history.enter(sum) }
+    for element in elements.values where isFinal && element.generation != generation {
+      session.object.delete(element.key, from: "counts")
+      settled[element.flow, default: 0] += element.timeWaits
+    }
+    history.forgetIdle { flow in
+      guard flows[flow] == nil else { return false }
+      settled[flow] = nil
+      return true
+    }
+    guard now >= generationBegan + Self.generationNanoseconds else { return }
+    session.object.generation = UInt32(generation &+ 1)
+    generationBegan = now
   }
 
-  /// This walks every open file of the host while anything is in CLOSE_WAIT: it takes a twentieth of a core at the
-  /// most, and what it found before is shown meanwhile.
+  /// Longer than a TIME_WAIT lasts.
+  private static let generationNanoseconds: UInt64 = 65_000_000_000
+  /// No program that has read the generation is at work any more.
+  private static let longestRunNanoseconds: UInt64 = 1_000_000_000
+
+  /// No hook runs for a CLOSE_WAIT: they are found where they are, by a walk over every open file of the host. It takes a
+  /// twentieth of a core at the most, and what it found before is shown meanwhile.
   private func findCloseWaits() throws {
     let now = Host.bootNanoseconds
     guard now >= nextWalk else { return }
     let cpuTime = Host.threadCPUNanoseconds
     closeWaits.removeAll()
-    if now >= nextSeeding {
-      try session.seedFromFiles()
-      nextSeeding = now + Self.seedingNanoseconds
-    }
-    try session.forEachOrigin(ofAnyAge: true) { closeWaits.append($0) }
-    nextWalk = now + min(20 * (Host.threadCPUNanoseconds - cpuTime), Session.longestPause)
+    let holders = try session.findHolders()
+    try session.forEachOrigin(ofAnyAge: true, holders: holders) { closeWaits.append($0) }
+    nextWalk = now + min(20 * (Host.threadCPUNanoseconds - cpuTime), Rounds.longestPause)
   }
 }

@@ -15,6 +15,8 @@ public struct TraceSettings: Sendable {
   public var netns: UInt32?
   public var states = Set(OriginFilter.State.allCases)
   public var hooks = HookChoice.auto
+  /// Programs to do without, as `--without` names them.
+  public var without: [String] = []
   /// Only the processes that this one starts once the tracer is there, and those that they start.
   public var followsChildren = false
   /// A CLOSE_WAIT that ends because its process does is told, however short it was.
@@ -32,8 +34,15 @@ public struct TraceSettings: Sendable {
   static let roundNanoseconds: UInt64 = 100_000_000
 
   var wishes: HookPlan.Wishes {
-    HookPlan.Wishes(choice: hooks, onlyCounts: countsOnly, endsAlone: endsAlone)
+    HookPlan.Wishes(
+      choice: hooks, onlyCounts: countsOnly, endsAlone: endsAlone, followsChildren: followsChildren,
+      without: without)
   }
+
+  /// What `without` may name: hooks, and kinds of programs. Functions and programs by name are meant as well.
+  public static let programNames = KernelProgram.names
+
+  public static func isProgram(_ name: String) -> Bool { KernelProgram.isKnown(name) }
 
   func write(to wire: inout wire_settings) {
     wire.min_age_ns = minAgeNanoseconds

@@ -42,7 +42,7 @@ public final class Tracer {
   public init(_ settings: TraceSettings, version: String) throws {
     let session = try Session.start(settings)
     // Before anybody is told that tracing has begun: what was there is known then, too.
-    try explained { try session.seed() }
+    _ = try explained { try session.seed() }
     startEvent = session.startEvent(version: version)
     work = Work(session)
     queue = work.queue

@@ -65,8 +65,8 @@ struct Census: ParsableCommand {
     do {
       var run = try CensusRun(
         settings: settings, report: reportOptions, isWatched: watch != nil || duration != nil,
+        verbosity: verbosity,
         output: .standard(interruptedBy: signals.descriptor), signals: signals.descriptor)
-      verbosity.note(hooks: settings.hooks)
       try run.run(every: watch?.nanoseconds, for: duration?.nanoseconds)
     } catch let error as TracingError {
       throw verbosity.failure(error)
@@ -77,6 +77,7 @@ struct Census: ParsableCommand {
 
   private var settings: CensusSettings {
     var settings = CensusSettings(filters.settings, details: by.details)
+    settings.filters.without = verbosity.without?.names ?? []
     let filter = filters.settings.filter
     if !filter.pids.isEmpty || !filter.comms.isEmpty { settings.details.insert(.owner) }
     if filter.role != nil { settings.details.insert(.role) }

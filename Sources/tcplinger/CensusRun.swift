@@ -18,6 +18,7 @@ struct CensusRun: ~Copyable {
   private let output: Output
   private let signals: Int32
   private let tracer: Tracer?
+  private let verbosity: VerboseOption
   private let startNanoseconds: UInt64
   private var log = TimeWaitLog()
   private var line = LineBuffer()
@@ -25,8 +26,10 @@ struct CensusRun: ~Copyable {
 
   /// - Throws: `TracingError` where the trace is not possible here.
   init(
-    settings: CensusSettings, report: ReportOptions, isWatched: Bool, output: consuming Output, signals: Int32
+    settings: CensusSettings, report: ReportOptions, isWatched: Bool, verbosity: VerboseOption,
+    output: consuming Output, signals: Int32
   ) throws {
+    self.verbosity = verbosity
     self.settings = settings
     self.report = report
     self.output = output
@@ -57,7 +60,8 @@ struct CensusRun: ~Copyable {
   }
 
   private mutating func count(isLast: Bool) throws {
-    var census = try CensusReader.read(settings, listsTimeWaits: tracer != nil)
+    var (census, means) = try CensusReader.read(settings, listsTimeWaits: tracer != nil)
+    if isFirst { verbosity.note(hooks: means.hooks, means.refusals) }
     let watched = Host.bootNanoseconds - startNanoseconds
     if let tracer {
       if isLast { tracer.stop() } else { try catchUp(tracer) }

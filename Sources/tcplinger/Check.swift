@@ -18,7 +18,7 @@ struct Check: ParsableCommand {
 
   func run() throws {
     let signals = try Signals.block()
-    let readiness = ReadinessProbe.run()
+    let readiness = ReadinessProbe.run(without: verbosity.without?.names ?? [])
     verbosity.note(readiness.log)
     var line = LineBuffer()
     let renderer = ReadinessRenderer()

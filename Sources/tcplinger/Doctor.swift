@@ -66,7 +66,8 @@ struct Doctor: ParsableCommand {
 
   private func examine(_ signals: borrowing Signals) throws -> HealthReport {
     do {
-      var run = try DoctorRun(netns: netns?.inode, signals: signals.descriptor)
+      var run = try DoctorRun(
+        netns: netns?.inode, without: verbosity.without?.names ?? [], signals: signals.descriptor)
       verbosity.note(run.startEvent)
       return try run.run(nanoseconds: duration.nanoseconds)
     } catch let error as TracingError {

@@ -8,6 +8,8 @@ import Tracing
 /// read twice.
 struct DoctorRun {
   private let netns: UInt32?
+  /// Programs to do without.
+  private let without: [String]
   private let signals: Int32
   private let before: HostReading
   private let tracer: Tracer
@@ -15,12 +17,14 @@ struct DoctorRun {
   private var log = WatchLog()
 
   /// - Throws: `TracingError` where the trace is not possible here.
-  init(netns: UInt32?, signals: Int32) throws {
+  init(netns: UInt32?, without: [String], signals: Int32) throws {
     self.netns = netns
+    self.without = without
     self.signals = signals
-    before = try HostReading(netns: netns)
+    before = try HostReading(netns: netns, without: without)
     var settings = TraceSettings()
     settings.netns = netns
+    settings.without = without
     tracer = try Tracer(settings, version: version)
     startNanoseconds = Host.bootNanoseconds
   }
@@ -30,7 +34,7 @@ struct DoctorRun {
   mutating func run(nanoseconds: UInt64) throws -> HealthReport {
     watch(until: startNanoseconds + nanoseconds)
     let watched = Host.bootNanoseconds - startNanoseconds
-    let after = try HostReading(netns: netns)
+    let after = try HostReading(netns: netns, without: without)
     tracer.stop()
     takeEvents()
     if let failure = tracer.failure {

@@ -16,10 +16,11 @@ struct HostReading {
   private(set) var refusals: [String] = []
 
   /// Visits every network namespace, or the one that is asked for, on the calling thread.
-  init(netns: UInt32?) throws {
+  init(netns: UInt32?, without: [String] = []) throws {
     var filters = TraceSettings()
     filters.netns = netns
-    census = try CensusReader.read(CensusSettings(filters, details: .tuple))
+    filters.without = without
+    census = try CensusReader.read(CensusSettings(filters, details: .tuple)).census
     if census.uncounted > 0 {
       refusals.append("\(census.uncounted) sockets had no room in the count: what is said of ports is too low")
     }

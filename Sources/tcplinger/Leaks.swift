@@ -51,6 +51,7 @@ struct Leaks: ParsableCommand {
   func run() throws {
     let signals = try Signals.block()
     var settings = filters.settings
+    settings.without = verbosity.without?.names ?? []
     settings.states = [.closeWait, .finWait2]
     settings.minAgeNanoseconds = minAge.nanoseconds
     var look = LeakLook(

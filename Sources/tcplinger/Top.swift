@@ -54,6 +54,7 @@ struct Top: ParsableCommand {
   func run() throws {
     let signals = try Signals.block()
     var settings = filters.settings
+    settings.without = verbosity.without?.names ?? []
     settings.states = [.timeWait, .closeWait]
     settings.minAgeNanoseconds = minAge.nanoseconds
     let isInteractive = !batch && isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1

@@ -56,6 +56,7 @@ struct Trace: ParsableCommand {
   func run() throws {
     let signals = try Signals.block()
     var settings = filters.settings
+    settings.without = verbosity.without?.names ?? []
     settings.hooks = hooks ?? .auto
     settings.minAgeNanoseconds = minAge.nanoseconds
     if !state.isEmpty { settings.states = Set(state) }

@@ -2,19 +2,26 @@ import ArgumentParser
 import Events
 import Tracing
 
-/// `--verbose`: the same for every command that loads programs.
+/// `--verbose` and `--without`: the same for every command that loads programs.
 struct VerboseOption: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Do without these programs, as a kernel may refuse them: iter/tcp,kfree_skb (docs/kernels.md has all).",
+      valueName: "programs"),
+    transform: ProgramList.parse)
+  var without: ProgramList?
+
   @Flag(name: .shortAndLong, help: "Say which programs are used and which are not, and what the kernel says.")
   var verbose = false
 
-  func note(hooks: [String]) {
-    if verbose { StandardError.print("hooks: \(hooks.joined(separator: ", "))") }
-  }
+  /// Without --verbose only what is felt: where nothing stands in for a program.
+  func note(_ start: Start) { note(hooks: start.hooks, start.refusals) }
 
-  func note(_ start: Start) {
-    guard verbose else { return }
-    note(hooks: start.hooks)
-    for refusal in start.refusals { StandardError.print("not used: \(refusal.hook): \(refusal.reason)") }
+  func note(hooks: [String], _ refusals: [Start.Refusal]) {
+    if verbose { StandardError.print("hooks: \(hooks.joined(separator: ", "))") }
+    for refusal in refusals where verbose || refusal.isFelt {
+      StandardError.print("not used: \(refusal.hook): \(refusal.reason)\(refusal.lost.map { "; \($0)" } ?? "")")
+    }
   }
 
   /// What the kernel said, a line a line.
@@ -27,5 +34,19 @@ struct VerboseOption: ParsableArguments {
   func failure(_ error: TracingError) -> Failure {
     note(error.log)
     return Failure(status: Failure.machine, line: "\(error)")
+  }
+}
+
+/// The argument of `--without`.
+struct ProgramList: Equatable {
+  var names: [String]
+
+  static func parse(_ text: String) throws -> ProgramList {
+    let names = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    for name in names where !TraceSettings.programNames.contains(name) && !TraceSettings.isProgram(name) {
+      throw ValidationError(
+        "'\(name)' is no program; there are \(TraceSettings.programNames.joined(separator: ", "))")
+    }
+    return ProgramList(names: names)
   }
 }

@@ -2,27 +2,6 @@ import Testing
 
 @testable import Events
 
-/// Of the kernel: 28,000 connections of nginx to 10.0.0.5:8080 in TIME_WAIT.
-private let entry = Records.bytes(
-  """
-  0a000001000000000000000000000000          | local 10.0.0.1
-  0a000005000000000000000000000000          | peer 10.0.0.5
-  f9ffffef 1b100000                         | netns 4026531833, pid 4123
-  0000 901f 06 04 01 01                     | no local port, peer port 8080, TIME_WAIT, IPv4, client, holder
-  606d000000000000                          | 28,000 sockets
-  0300000000000000                          | 3 of them shared
-  00e40b5402000000                          | process: started 10 s after boot
-  1b100000 1b100000                         |   pid 4123, tid 4123
-  6e67696e780000000000000000000000          |   "nginx"
-  """)
-
-/// The key has 48 bytes.
-private func decode(_ bytes: [UInt8]) throws -> KernelCensusEntry {
-  let (key, value) = (Array(bytes.prefix(48)), Array(bytes.dropFirst(48)))
-  return try KernelCensusEntry(key: key.span.bytes, value: value.span.bytes)
-}
-private func decodeTimeWait(_ bytes: [UInt8]) throws -> KernelTimeWait { try KernelTimeWait(bytes.span.bytes) }
-
 private let nginx = Process(pid: 4123, tid: 4123, comm: Comm("nginx"), startedNanoseconds: 10_000_000_000)
 private let here = Address(ipv4: 10, 0, 0, 1)
 private let there = Address(ipv4: 10, 0, 0, 5)
@@ -42,38 +21,9 @@ private func ended(_ connection: Connection, at nanoseconds: Int64 = 0) -> Event
 }
 
 @Suite struct `A census` {
-  @Test func `is decoded from what the kernel counted`() throws {
-    let decoded = try decode(entry)
-    #expect(decoded.count == SocketCensus.Count(sockets: 28_000, shared: 3))
-    #expect(decoded.group.state == .timeWait)
-    #expect(decoded.group.netns == 4_026_531_833)
-    #expect(decoded.group.owner == .holder(nginx))
-    #expect(decoded.group.role == .client)
-    #expect(decoded.group.family == .ipv4)
-    #expect(decoded.group.local == here)
-    #expect(decoded.group.peer == there)
-    #expect(decoded.group.localPort == nil)
-    #expect(decoded.group.peerPort == 8080)
-  }
-
-  @Test func `refuses what it does not know`() {
-    #expect(throws: RecordError.wrongLength(47)) {
-      try decode(Array(entry.dropLast()))
-    }
-    var strange = entry
-    strange[44] = 7
-    #expect(throws: RecordError.unknownKind(7)) { try decode(strange) }
-  }
-
   @Test func `finds the closer of a TIME_WAIT that was seen to begin, and no other`() throws {
-    let record = Array(entry.prefix(KernelTimeWait.size))
-    var listed = record
-    listed.replaceSubrange(40..<42, with: [0x22, 0xc8])  // local port 51234
-    listed[46] = 0
-    listed[47] = 4
-    let timeWait = try decodeTimeWait(listed)
+    let timeWait = ListedTimeWait(connection: connection(51234), role: .unknown)
     var seen = timeWait.connection
-    #expect(seen.local.port == 51234)
     for isSeen in [true, false] {
       seen.isMapped = isSeen
       var log = TimeWaitLog()

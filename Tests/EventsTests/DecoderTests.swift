@@ -23,7 +23,8 @@ enum Records {
     00e40b5402000000                          | closer: started 10 s after boot
     1b100000 1d100000                         |   pid 4123, tid 4125
     6e67696e780000000000000000000000          |   "nginx"
-    00f8ce0a8088ffff                          | socket
+    00f8ce0a8088ffff                          | key
+    0000000000000000 0000000000000000         | address, namespace
     40a6b3ca04000000                          | time: 20.58 s
     c0b682ca04000000                          | opened: 3.2 ms before
     0000000000000000                          | since
@@ -31,11 +32,13 @@ enum Records {
     0014000000000000                          | 5120 bytes received
     0a000001000000000000000000000000          | local 10.0.0.1
     0a000005000000000000000000000000          | peer 10.0.0.5
-    f9ffffef                                  | netns 4026531833
+    f9ffffef 00000000                         | netns 4026531833, bound to no interface
     00000000                                  | unread
     32000000 80000000                         | accept queue: 50 of 128
     22c8 901f                                 | local port 51234, peer port 8080
-    01 04 00 01 01 05 01 05 00 00 00 00       | TIME_WAIT, IPv4, client, connect, close, close, FIN_WAIT2
+    01 04 00 01 01 05 01 05 00 00 00          | TIME_WAIT, IPv4, client, connect, close, close, FIN_WAIT2
+    00 00 00 00 00                            |
+    00000000 00000000                         | hash, phase
     """)
 }
 
@@ -82,9 +85,9 @@ enum Records {
 
   @Test func `of a mapped IPv6 socket has the plain IPv4 addresses`() throws {
     var record = Records.timeWait
-    record.replaceSubrange(112..<128, with: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1])
-    record[165] = 6
-    record[166] = 1
+    record.replaceSubrange(128..<144, with: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1])
+    record[185] = 6
+    record[186] = 1
     let connection = try Records.decode(record).connection
     #expect(connection.family == .ipv4)
     #expect(connection.isMapped)
@@ -94,27 +97,27 @@ enum Records {
   @Test func `of an IPv6 socket keeps all sixteen bytes`() throws {
     var record = Records.timeWait
     let address: [UInt8] = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9]
-    record.replaceSubrange(128..<144, with: address)
-    record[165] = 6
+    record.replaceSubrange(144..<160, with: address)
+    record[185] = 6
     let connection = try Records.decode(record).connection
     #expect(connection.family == .ipv6)
     #expect(connection.peer.address == Address(ipv6: address))
   }
 
-  @Test(arguments: [0, 1, 175, 177, 352])
+  @Test(arguments: [0, 1, 207, 209, 416])
   func `of another length is refused`(length: Int) {
     let record = [UInt8](repeating: 1, count: length)
     #expect(throws: RecordError.wrongLength(length)) { try Records.decode(record) }
   }
 
   @Test func `of a kind that this build does not know is refused`() {
-    let record = Records.timeWait.enumerated().map { $0 == 164 ? 99 : $1 }
+    let record = Records.timeWait.enumerated().map { $0 == 184 ? 99 : $1 }
     #expect(throws: RecordError.unknownKind(99)) { try Records.decode(record) }
   }
 
   @Test func `with a cause beyond the known ones has an unknown cause`() throws {
     var record = Records.timeWait
-    record[170] = 200
+    record[190] = 200
     #expect(try Records.decode(record).cause == .unknown)
   }
 }

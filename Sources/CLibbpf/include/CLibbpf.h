@@ -25,7 +25,8 @@ int clb_kernel_btf_load(struct clb_btf **out);
 void clb_kernel_btf_free(struct clb_btf *btf);
 bool clb_kernel_btf_has_struct(const struct clb_btf *btf, const char *name);
 bool clb_kernel_btf_has_function(const struct clb_btf *btf, const char *name);
-bool clb_kernel_btf_has_enumerator(const struct clb_btf *btf, const char *enumeration, const char *name);
+bool clb_kernel_btf_has_enumerator(const struct clb_btf *btf, const char *enumeration,
+				   const char *name);
 /* The number of arguments that a tracepoint passes; -ENOENT. */
 int clb_kernel_btf_tracepoint_arguments(const struct clb_btf *btf, const char *tracepoint);
 /* Loads and drops a program of two instructions at the exit of this function: 0 or why it is refused. */
@@ -42,15 +43,14 @@ uint8_t *clb_object_local_ports(struct clb_object *object);
 uint8_t *clb_object_peer_ports(struct clb_object *object);
 /* Valid after the load, shared with the programs. */
 const struct wire_losses *clb_object_losses(struct clb_object *object);
-struct wire_round *clb_object_round(struct clb_object *object);
-/* There are entries in the map. */
-bool clb_object_uses_hash(struct clb_object *object);
-bool clb_object_uses_waiting(struct clb_object *object);
-bool clb_object_uses_handed_over(struct clb_object *object);
+/* The length of a jiffy. */
+void clb_object_set_jiffy(struct clb_object *object, uint32_t nanoseconds);
 /* CLOCK_BOOTTIME less CLOCK_MONOTONIC, for the programs. */
 uint64_t *clb_object_suspended(struct clb_object *object);
-/* The caller's own process, as the programs know it; 0 until they have read the open files. */
-uint32_t clb_object_tracer(struct clb_object *object);
+/* The caller's own process, as the programs know it; they set it when the caller runs one. */
+uint32_t *clb_object_tracer(struct clb_object *object);
+/* In which TIME_WAITs are counted now; the rest of a key's byte is not used. */
+uint32_t *clb_object_generation(struct clb_object *object);
 
 /* Before the load: takes every program out of it, or every map but those of global variables. */
 void clb_object_choose_no_program(struct clb_object *object);
@@ -66,10 +66,15 @@ int clb_program_attach(struct clb_object *object, const char *program, struct cl
 int clb_program_missed(struct clb_object *object, const char *program, uint64_t *missed);
 void clb_link_free(struct clb_link *link);
 
-int clb_array_resize(struct clb_object *object, const char *name, uint32_t max_entries);
-int clb_map_resize(struct clb_object *object, const char *map, uint32_t max_entries, bool preallocated);
-int clb_map_put(struct clb_object *object, const char *map, const void *key, size_t key_size, const void *value,
-		size_t value_size);
+int clb_map_resize(struct clb_object *object, const char *map, uint32_t max_entries,
+		   bool preallocated);
+int clb_map_put(struct clb_object *object, const char *map, const void *key, size_t key_size,
+		const void *value, size_t value_size);
+/* The same unless there is one with this key: -EEXIST. */
+int clb_map_add(struct clb_object *object, const char *map, const void *key, size_t key_size,
+		const void *value, size_t value_size);
+int clb_map_find(struct clb_object *object, const char *map, const void *key, size_t key_size,
+		 void *value, size_t value_size);
 /* The value of a key must have no more than 8 bytes. */
 bool clb_map_has(struct clb_object *object, const char *map, const void *key, size_t key_size);
 
@@ -78,9 +83,7 @@ typedef void (*clb_element_fn)(void *context, const void *key, size_t key_size, 
 			       size_t values_size);
 /* What is added or deleted meanwhile may be left out or come twice. */
 int clb_map_each(struct clb_object *object, const char *map, clb_element_fn element, void *context);
-/* Deletes an element of a per-CPU hash and hands out what it was, with nothing lost in between. v5.14. */
-int clb_map_take(struct clb_object *object, const char *map, const void *key, size_t key_size,
-		 clb_element_fn element, void *context);
+int clb_map_delete(struct clb_object *object, const char *map, const void *key, size_t key_size);
 
 /* A descriptor that is read to its end. */
 int clb_iterator_open(struct clb_object *object, const char *program, int *descriptor);
@@ -88,9 +91,16 @@ int clb_iterator_open(struct clb_object *object, const char *program, int *descr
 /* Returns 0 to go on, or a negative number that ends the call and is what it returns. */
 typedef int (*clb_record_fn)(void *context, void *record, size_t size);
 
+/* What a program is asked about its batch: see struct wire_batch. */
+struct clb_question {
+	uint64_t min_age_ns;
+	uint32_t found;
+};
+
 /* Runs a program on a batch of keys, no more than WIRE_BATCH, and hands out each record of its answer. */
-int clb_program_run(struct clb_object *object, const char *program, const uint64_t *keys, uint32_t count,
-		    clb_record_fn record, void *context);
+int clb_program_run(struct clb_object *object, const char *program, const uint64_t *keys,
+		    uint32_t count, struct clb_question question, clb_record_fn record,
+		    void *context);
 
 int clb_ring_new(struct clb_object *object, const char *map, clb_record_fn record, void *context,
 		 struct clb_ring **out);

@@ -1,0 +1,88 @@
+/// A program of `bpf/`, by what it is attached to or run by, and what is lost without it. Each but the one on states has
+/// something that stands in for it.
+struct KernelProgram: Equatable {
+  var name: String
+  /// Section and function, as libbpf writes them.
+  var hook: String
+  /// What is less well known without it; what is told is right nevertheless.
+  var lost: String
+
+  init(_ name: String, _ hook: String, lost: String) {
+    self.name = name
+    self.hook = hook
+    self.lost = lost
+  }
+
+  /// Is it meant by this name of a user's: its own, its hook, the kind of that, or the function?
+  func isMeant(by name: String) -> Bool {
+    ([self.name, hook] + hook.split(separator: "/").map(String.init)).contains(name)
+  }
+}
+
+extension KernelProgram {
+  private static let stateHook = "tp_btf/inet_sock_set_state"
+  private static let rawStatesLost =
+    "sockets are told apart by address and ports, without the kernel's cookie, and each change of state costs more"
+
+  static let state = KernelProgram("handle_state", stateHook, lost: rawStatesLost)
+  static let stateSince7 = KernelProgram("handle_state_since_7_0", stateHook, lost: rawStatesLost)
+  /// What one run of the program on states misses, these make up for, in this order.
+  static let understudies = ["handle_missed_state", "handle_twice_missed_state"].map {
+    KernelProgram($0, stateHook, lost: rawStatesLost)
+  }
+  static let rawState = KernelProgram("handle_state_raw", "raw_tp/inet_sock_set_state", lost: "no tracing")
+
+  static let acceptExit = KernelProgram(
+    "handle_accept", "fexit/inet_csk_accept",
+    lost: "who accepted is known from the return of accept() or the first read")
+  static let acceptReturn = KernelProgram(
+    "handle_accept_return", "kretprobe/inet_csk_accept", lost: "who accepted is known from the first read")
+  static let firstRead = KernelProgram(
+    "handle_read", "tp_btf/tcp_rcv_space_adjust",
+    lost: "who accepted is not known, unless accept can be hooked")
+
+  static let smallSocketExit = KernelProgram(
+    "handle_small_socket", "fexit/tcp_timewait_state_process",
+    lost: "a TIME_WAIT after FIN_WAIT2 is known from the end of a packet, or by looking")
+  static let packetEnd = KernelProgram(
+    "handle_packet_end", "tp_btf/kfree_skb",
+    lost: "a TIME_WAIT after FIN_WAIT2 is found by looking, up to 1.2 s late, if no other hook tells it")
+
+  static let audit = KernelProgram(
+    "audit", "raw_tp/audit",
+    lost:
+      "what waits is asked of the kernel by NETLINK_SOCK_DIAG, in the network namespaces that are there at the start"
+  )
+  static let visitFiles = KernelProgram(
+    "visit_files", "iter/task_file",
+    lost: "who has a socket open is read from /proc, more slowly, and who opened older ones is not known")
+  static let visitFilesBefore5_17 = KernelProgram(
+    "visit_files_before_5_17", "iter/task_file", lost: visitFiles.lost)
+  static let visitSockets = KernelProgram(
+    "visit_sockets", "iter/tcp",
+    lost: "older sockets are read by NETLINK_SOCK_DIAG, more slowly")
+  static let fork = KernelProgram(
+    "handle_fork", "tp_btf/sched_process_fork",
+    lost: "what a command starts is followed by its parents in /proc: short-lived processes may be missed")
+
+  static let all =
+    [state, stateSince7] + understudies + [
+      rawState, acceptExit, acceptReturn, firstRead, smallSocketExit, packetEnd, audit, visitFiles,
+      visitFilesBefore5_17, visitSockets, fork,
+    ]
+
+  /// Kinds of programs that other tracers need, and this one does not: to do without is to lose nothing.
+  static let needless = ["tc", "iter/task"]
+
+  /// All that can be done without, as a user may name it: the functions, the hooks, and the kinds.
+  static let names: [String] = {
+    let hooks = all.map(\.hook)
+    var names: [String] = []
+    for name in hooks + needless where !names.contains(name) { names.append(name) }
+    return names
+  }()
+
+  static func isKnown(_ name: String) -> Bool {
+    needless.contains(name) || all.contains { $0.isMeant(by: name) }
+  }
+}

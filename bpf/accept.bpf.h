@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Who accepted. A server's socket is born in softirq, so its process is the one to which accept()
+ * returns it; where that cannot be hooked, the one that reads from it first.
+ */
+#ifndef TCPLINGER_ACCEPT_BPF_H
+#define TCPLINGER_ACCEPT_BPF_H
+
+#include "origin.bpf.h"
+#include <linux/ptrace.h>
+
+/* Only where the birth was seen: an older one was accepted before anybody looked. */
+static __always_inline bool is_to_be_named(const struct wire_origin *connection)
+{
+	return connection->role == WIRE_ROLE_SERVER && !connection->approximate_since &&
+	       !(READ(TASKS_ARE_TYPED, current_task(), flags) & PF_KTHREAD);
+}
+
+static __always_inline void on_accepted(struct sock_common *accepted)
+{
+	struct wire_opener opener = { .source = WIRE_SOURCE_ACCEPT };
+	__u64 key = accepted ? key_of(false, accepted) : 0;
+	struct wire_origin *connection = bpf_map_lookup_elem(&connections, &key);
+
+	if (!connection || !is_to_be_named(connection))
+		return;
+	name_process(&opener.process, current_task());
+	if (bpf_map_update_elem(&openers, &key, &opener, BPF_NOEXIST) &&
+	    !bpf_map_lookup_elem(&openers, &key))
+		count_loss(openers_full);
+}
+
+/*
+ * Its arguments are others since v6.10 (92ef0fd55ac8). v5.17, f92c1e183604: the result without
+ * them.
+ */
+SEC("fexit/inet_csk_accept")
+int BPF_PROG(handle_accept)
+{
+	__u64 accepted = 0;
+
+	bpf_get_func_ret(ctx, &accepted);
+	on_accepted((void *)accepted);
+	return 0;
+}
+
+SEC("kretprobe/inet_csk_accept")
+int BPF_KRETPROBE(handle_accept_return, struct sock_common *accepted)
+{
+	on_accepted(accepted);
+	return 0;
+}
+
+/*
+ * It runs for every read of every connection: as a rule one look-up says that there is nothing to
+ * name. The process that reads holds the socket's lock, so nobody else changes the entry.
+ */
+SEC("tp_btf/tcp_rcv_space_adjust")
+int BPF_PROG(handle_read, struct sock *sk)
+{
+	__u64 key = key_of(true, &sk->__sk_common);
+	struct wire_origin *connection = bpf_map_lookup_elem(&connections, &key);
+
+	if (!connection || connection->opener.pid || !is_to_be_named(connection))
+		return 0;
+	if (!sk->sk_lock.owned) /* the kernel reads for itself, in softirq */
+		return 0;
+	name_process(&connection->opener, current_task());
+	connection->opener_source = WIRE_SOURCE_FIRST_READ;
+	return 0;
+}
+
+#endif

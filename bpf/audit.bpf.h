@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What no change of state tells, asked several times a second: which connection has waited for too
+ * long, and what became of one whose end no program saw. A kernel runs none in the name of a
+ * process that it hides, nor one that a softirq finds running on its processor already.
+ */
+#ifndef TCPLINGER_AUDIT_BPF_H
+#define TCPLINGER_AUDIT_BPF_H
+
+#include "origin.bpf.h"
+
+/*
+ * Its state, if it is this connection's socket still; 0 if its memory is another's, which has
+ * another key.
+ */
+static __always_inline __u8 state_of(const struct wire_origin *origin)
+{
+	struct sock_common *common = (void *)origin->address;
+	__u8 state = READ(false, common, skc_state);
+	__u64 key = origin->phase == WIRE_PHASE_SMALL
+			    ? key_of_small(false, common, origin->local_port)
+			    : key_of(false, common);
+
+	return key == origin->key ? state : 0;
+}
+
+/*
+ * To the frontend, if it is still there: who deletes it tells what became of it, and this comes
+ * before.
+ */
+static __always_inline void answer(const struct wire_origin *origin, __u8 kind)
+{
+	__u32 index = batch.origin_count;
+	__u64 key = origin->key;
+	struct wire_origin *to;
+
+	barrier_var(index);
+	if (index >= WIRE_BATCH)
+		return;
+	to = &batch.origins[index];
+	__builtin_memcpy(to, origin, sizeof(*to));
+	to->kind = kind;
+	complete(to);
+	if (kind == WIRE_CLOSE_WAIT_END ? take(to) : !!bpf_map_lookup_elem(&connections, &key))
+		batch.origin_count = index + 1;
+}
+
+static __always_inline bool is_due(const struct wire_origin *origin)
+{
+	return origin->time_ns - origin->since_ns >= batch.min_age_ns;
+}
+
+static __always_inline void audit_close_wait(struct wire_origin *origin)
+{
+	struct tcp_sock *tcp = (void *)origin->address;
+
+	if (!is_due(origin))
+		return;
+	describe(false, origin, (struct sock_common *)tcp, local_port_of(false, tcp));
+	explain_close_wait(false, origin, tcp);
+	copy_byte_counts(false, origin, tcp, true);
+	/* All of it is this connection's if the socket is, now that it was read. */
+	answer(origin, state_of(origin) == TCP_CLOSE_WAIT ? WIRE_CLOSE_WAIT : WIRE_CLOSE_WAIT_END);
+}
+
+/* Its socket is gone, and nobody saw what took over: only audit has to do with it now. */
+static __always_inline void find_again(struct wire_origin *origin)
+{
+	bool was_small = origin->phase == WIRE_PHASE_SMALL;
+	__u64 key = origin->key, small = NOT_KNOWN;
+
+	if (settings.typed && origin->net)
+		small = find_in_chain(chain_of(false, (struct net *)origin->net, origin->hash),
+				      key);
+	if (small == NOT_KNOWN) {
+		answer(origin, WIRE_GONE);
+		return;
+	}
+	origin->address = small;
+	origin->no_byte_counts |= !was_small;
+	origin->phase = WIRE_PHASE_SMALL;
+	if (!small) {
+		if (take(origin) && !was_small)
+			count_loss(small_gone);
+	} else if (substate_of(small) != TCP_TIME_WAIT) {
+		bpf_map_update_elem(&connections, &key, origin, BPF_EXIST);
+	} else if (take(origin)) {
+		tell_time_wait(origin);
+	}
+}
+
+static __always_inline void audit_fin_sent(struct wire_origin *origin)
+{
+	__u8 state;
+
+	copy_byte_counts(false, origin, (struct tcp_sock *)origin->address, false);
+	state = state_of(origin);
+	/* The hook runs before the state changes, so it may still be in the one before. */
+	if (state != TCP_ESTABLISHED && state != TCP_SYN_RECV && state != TCP_FIN_WAIT1 &&
+	    state != TCP_FIN_WAIT2 && state != TCP_CLOSING)
+		find_again(origin);
+	else if (state == TCP_FIN_WAIT2 && settings.want_fin_wait2 && is_due(origin) &&
+		 is_target_process(origin))
+		answer(origin, WIRE_FIN_WAIT2);
+}
+
+/*
+ * A small socket that is dead is in no chain, and keeps its state until its memory is another's. If
+ * it is by now, nobody knows whether it was in TIME_WAIT; with a hook, which would have told, it
+ * was not.
+ */
+static __always_inline void audit_small(struct wire_origin *origin)
+{
+	struct sock_common *small = (void *)origin->address;
+	bool is_dead = !READ(false, small, skc_nulls_node.pprev);
+	__u8 state = substate_of(origin->address);
+
+	if (state_of(origin) != TCP_TIME_WAIT) {
+		if (take(origin) && !settings.small_sockets_hooked)
+			count_loss(small_gone);
+	} else if (state == TCP_TIME_WAIT) {
+		if (take(origin))
+			tell_time_wait(origin);
+	} else if (is_dead) {
+		take(origin);
+	} else if (settings.want_fin_wait2 && is_due(origin) && is_target_process(origin)) {
+		answer(origin, WIRE_FIN_WAIT2);
+	}
+}
+
+#define SURELY_BORN_NS 1000000000 /* the hook runs before the state changes */
+
+/* A connection that nobody has seen end, or begin to: it may be gone, or end nevertheless. */
+static __always_inline void audit_open(struct wire_origin *origin)
+{
+	struct sock_common *common = (void *)origin->address;
+	__u8 state = state_of(origin);
+
+	if (origin->time_ns - origin->opened_ns < SURELY_BORN_NS)
+		return;
+	if (!state || state == TCP_CLOSE) {
+		take(origin);
+	} else if (is_ending(state)) {
+		begin_to_end(origin, common, state);
+		if (state == TCP_CLOSE_WAIT)
+			audit_close_wait(origin);
+		else
+			audit_fin_sent(origin);
+	}
+}
+
+/* What the frontend has found by other means: TIME_WAIT, or nothing any more. */
+static __always_inline void settle(struct wire_origin *origin)
+{
+	if (!take(origin) || batch.found != TCP_TIME_WAIT)
+		return;
+	origin->no_byte_counts = origin->phase != WIRE_PHASE_SMALL;
+	tell_time_wait(origin);
+}
+
+__weak __noinline int audit_connection(__u64 key)
+{
+	struct wire_origin *found = bpf_map_lookup_elem(&connections, &key), *origin = &scratch;
+	__u32 phase;
+
+	if (!found)
+		return 0;
+	phase = published(&found->phase);
+	__builtin_memcpy(origin, found, sizeof(*origin));
+	/* The element may have been another connection's as it was copied. */
+	if (origin->key != key)
+		return 0;
+	origin->phase = phase;
+	origin->time_ns = bpf_ktime_get_boot_ns();
+	if (batch.found)
+		settle(origin);
+	else if (!origin->address)
+		find_again(origin);
+	else if (phase == WIRE_PHASE_SMALL)
+		audit_small(origin);
+	else if (phase == WIRE_PHASE_OPEN)
+		audit_open(origin);
+	else if (origin->kind == WIRE_CLOSE_WAIT)
+		audit_close_wait(origin);
+	else
+		audit_fin_sent(origin);
+	return 0;
+}
+
+SEC("raw_tp")
+int audit(void *context)
+{
+	tracer = bpf_get_current_pid_tgid() >> 32;
+	for_each_key_of_batch (index)
+		audit_connection(batch.keys[index]);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Everything that outlives a run of a program. An element of a hash may be given to another key as
+ * soon as it is deleted, also while somebody holds a pointer to it. So an element of `connections`
+ * is written to only where the socket cannot end meanwhile: by handle_state, and by handle_read, as
+ * who reads holds its lock. Everybody else adds what is not there, or deletes what is over.
+ */
+#ifndef TCPLINGER_MAPS_BPF_H
+#define TCPLINGER_MAPS_BPF_H
+
+#include "compat.bpf.h"
+
+/*
+ * What is known of a connection, from its beginning until there is nothing more to tell. The key is
+ * the socket's cookie, which its small socket inherits (where hooks have addresses only: the
+ * address, and of a small socket the kernel's hash and the ports). Put in by handle_state at
+ * connect() and at the end of a passive handshake, or as late as its end begins, by the iterators
+ * for older sockets. Deleted by whoever tells what became of it (handle_state, the hook on small
+ * sockets, audit): two may find out at once, and who deletes it tells. 65,536 have their memory
+ * from the start, 16 MB, which is faster; on a host with more sockets it is four for each, up to a
+ * million, and they take it as they come. What does not fit is counted.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u64);
+	__type(value, struct wire_origin);
+} connections SEC(".maps");
+
+/*
+ * Who opened a connection, where that is known later, without the socket's lock: who accepted it,
+ * who had it open when the tracer came. Put in by the programs on accept() and by the iterators, by
+ * the key of the connection, and deleted with it. As many as connections.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u64);
+	__type(value, struct wire_opener);
+} openers SEC(".maps");
+
+/*
+ * Where TIME_WAITs are only counted, one share a processor: added to by whoever would send a record
+ * otherwise. Deleted by the frontend, a generation at a time, when a later one has been counted for
+ * longer than a program runs: so no count is added to what is gone. 65,536 flows; what does not fit
+ * is counted.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct wire_count_key);
+	__type(value, struct wire_count);
+} counts SEC(".maps");
+
+/* struct wire_origin records. 4 MiB: 21,000 of them, a second at 21,000 connections a second. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 * 1024 * 1024);
+} events SEC(".maps");
+
+/*
+ * The pids of --pid, put in by the frontend; of a command and all that it starts, by handle_fork.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, __u8);
+} target_pids SEC(".maps");
+
+/*
+ * The process that the iterator over open files met a socket with last, by the socket's key. The
+ * iterator holds a reference to each file that it looks at: if the process closes its descriptor in
+ * that moment, the kernel closes the socket in the name of the tracer, as it ends its call. Put in
+ * by visit_files, read by handle_state where the tracer closes; the kernel drops the oldest.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, struct wire_process);
+} visited SEC(".maps");
+
+const volatile struct wire_settings settings = {};
+const volatile __u8 target_local_ports[WIRE_PORT_BITMAP] = {};
+const volatile __u8 target_peer_ports[WIRE_PORT_BITMAP] = {};
+struct wire_losses losses = {};
+struct wire_batch batch = {};
+/* Too large for the stack of the programs that the frontend runs; it runs one at a time. */
+struct wire_origin scratch = {};
+/* CLOCK_BOOTTIME less CLOCK_MONOTONIC; kept by the frontend. */
+__u64 suspended_ns = 0;
+/* How long a jiffy is; set by the frontend. */
+__u32 jiffy_ns = 0;
+/* The generation that is counted in; set by the frontend. */
+__u32 generation = 0;
+/* The tracer's own thread group id; set by what it runs. */
+__u32 tracer = 0;
+
+/* Relaxed and its result unused: v5.10 has no fetching atomics. */
+#define count_loss(field) ((void)__atomic_fetch_add(&losses.field, 1, __ATOMIC_RELAXED))
+
+/*
+ * The programs that the frontend runs (BPF_PROG_TEST_RUN, raw tracepoints: v5.10, 1b4d60ec162f), on
+ * a batch of keys at a time: a run keeps its processor from other processes.
+ */
+#define for_each_key_of_batch(index) \
+	for (__u32 index = 0; index < WIRE_BATCH && index < batch.key_count; index++)
+
+#endif
