@@ -13,23 +13,70 @@ private let (notPermitted, invalid) = (1, 22)
 extension EndToEndTests {
   /// A kernel may refuse root any program, with every capability there.
   @Suite struct RefusalTests {
-    @Test(
-      "A refused program is named, with what may forbid it",
-      arguments: [
-        ("find_holders", "iter/task_file"), ("seed_from_table", "iter/tcp"), ("sweep_table", "raw_tp"),
-      ])
-    func named(program: String, section: String) throws {
-      let run = try run(refusing: "\(program):\(notPermitted)", ["--duration", "100ms"])
+    @Test("Without any program on states there is no tracing: the last one is named, with what may forbid it")
+    func named() throws {
+      let refused = ["handle_state", "handle_state_si", "handle_state_ra"].map { "\($0):\(notPermitted)" }
+      let run = try run(refusing: refused.joined(separator: ","), ["--duration", "100ms"])
 
       #expect(run.ending == .status(2))
       #expect(run.errors.lines.count == 1)
       let line = run.errors.text
-      #expect(line.contains("cannot load \(program) (\(section)): Operation not permitted"))
+      #expect(
+        line.contains("cannot load handle_state_raw (raw_tp/inet_sock_set_state): Operation not permitted"))
       for fact in ["lockdown", "LSMs", "seccomp", "user namespace", "container", "kernel"] {
         #expect(line.contains("\(fact) "))
       }
       #expect(line.contains("seccomp off"))
       #expect(!line.contains("run as root"))
+    }
+
+    @Test(
+      "Without any other program it goes on, and says in one line what is lost",
+      arguments: [
+        ("visit_files", "iter/task_file"), ("visit_sockets", "iter/tcp"), ("audit", "raw_tp/audit"),
+        ("handle_state", "tp_btf/inet_sock_set_state"),
+      ],
+      [
+        (notPermitted, "Operation not permitted"), (invalid, "Invalid argument"), (13, "Permission denied"),
+        (2, "No such file or directory"), (524, "Not supported by this kernel"),
+      ])
+    func goesOn(program: (name: String, hook: String), reason: (code: Int, words: String)) throws {
+      let refused = [program.name, program.name + "_si"].map { "\($0):\(reason.code)" }.joined(separator: ",")
+      let run = try run(refusing: refused, ["--duration", "100ms"])
+
+      #expect(run.ending == .status(0))
+      let lines = run.errors.lines.filter { $0.contains("not used: ") }
+      #expect(lines.count == 1, "\(run.errors.text)")
+      #expect(lines.first?.hasPrefix("tcplinger: not used: \(program.hook): \(reason.words); ") == true)
+    }
+
+    @Test("The start of a trace has each refusal, with its reason and what is lost")
+    func start() throws {
+      struct Start: Decodable {
+        struct Refusal: Decodable {
+          var hook: String
+          var reason: String
+          var lost: String?
+        }
+        var hooks: [String]
+        var refused: [Refusal]
+      }
+      let run = try Run.tcplinger(["--json", "--without", "iter/tcp,kfree_skb,tc", "--duration", "100ms"])
+      let start = try JSONDecoder().decode(Start.self, from: Data(try #require(run.output.lines.first).utf8))
+      #expect(!start.hooks.contains("iter/tcp") && !start.hooks.contains("tp_btf/kfree_skb"))
+      for hook in ["iter/tcp", "tp_btf/kfree_skb"] {
+        let refusal = try #require(start.refused.first { $0.hook == hook })
+        #expect(refusal.reason == "--without was given" && refusal.lost?.isEmpty == false)
+      }
+      #expect(start.refused.first { $0.hook == "tc" }?.lost == nil)
+    }
+
+    @Test("A program that there is not is refused in one line, which lists those that there are")
+    func unknown() throws {
+      let run = try Run.tcplinger(["--without", "iter/tcp,nothing"])
+      #expect(run.ending == .status(64))
+      #expect(run.errors.text.contains("'nothing' is no program"))
+      #expect(run.errors.text.contains("tp_btf/kfree_skb") && run.errors.text.contains("iter/task_file"))
     }
 
     @Test("A refusal is blamed on the program that was refused, and what stands in for it is used")
@@ -71,21 +118,21 @@ extension EndToEndTests {
         try JSONDecoder().decode(Report.self, from: Data(run.output.bytes))
       }
       let usual = try report(try Run.tcplinger(["check", "--json"]))
-      let refusing = try run(refusing: "mark_due:\(notPermitted)", ["check", "--json"])
-      #expect(refusing.ending == .status(2))
+      let refusing = try run(refusing: "audit:\(notPermitted)", ["check", "--json"])
+      #expect(refusing.ending == .status(0))
       let unusual = try report(refusing)
 
-      #expect(usual.can_trace && !unusual.can_trace)
+      #expect(usual.can_trace && unusual.can_trace)
       #expect(unusual.programs.map(\.name) == usual.programs.map(\.name))
-      let refused = try #require(unusual.programs.first { $0.name == "mark_due" })
+      let refused = try #require(unusual.programs.first { $0.name == "audit" })
       #expect(!refused.loads && refused.reason == "Operation not permitted" && !refused.lost.isEmpty)
-      let others = { (report: Report) in report.programs.filter { $0.name != "mark_due" }.map(\.loads) }
+      let others = { (report: Report) in report.programs.filter { $0.name != "audit" }.map(\.loads) }
       #expect(others(unusual) == others(usual))
 
-      let text = try run(refusing: "mark_due:\(notPermitted)", ["check"])
+      let text = try run(refusing: "audit:\(notPermitted)", ["check"])
       #expect(!text.output.text.contains("tcplinger check"))
       #expect(
-        text.output.lines.contains { $0.hasPrefix("mark_due ") && $0.contains("Operation not permitted") })
+        text.output.lines.contains { $0.hasPrefix("audit ") && $0.contains("Operation not permitted") })
     }
 
     @Test(
@@ -97,50 +144,59 @@ extension EndToEndTests {
       ])
     func verbose(command: [String]) throws {
       let words = [command[0], "--verbose"] + command.dropFirst()
-      let run = try run(refusing: "report_due:\(invalid)", words)
+      let states = ["handle_state", "handle_state_si", "handle_state_ra"].map { "\($0):\(invalid)" }
+      let isCheck = command == ["check"]
+      let run = try run(refusing: isCheck ? "audit:\(invalid)" : states.joined(separator: ","), words)
 
-      #expect(run.ending == .status(2))
+      #expect(run.ending == .status(isCheck ? 0 : 2))
       #expect(!run.errors.text.contains("\\x0a"))
       #expect(run.errors.lines.filter { $0 == "tcplinger: 0: R1=ctx() R10=fp0" }.count == 1)
       #expect(run.errors.text.contains("the verifier refuses this"))
     }
 
-    @Test("The same of a census") func census() throws {
-      let run = try run(refusing: "count_sockets:\(invalid)", ["census", "--verbose"])
-      #expect(run.ending == .status(2))
-      #expect(run.errors.lines.contains("tcplinger: 0: R1=ctx() R10=fp0"))
+    @Test(
+      "A census without its programs is the same, by other means", arguments: ["process", "tuple", "state"])
+    func census(grouping: String) throws {
+      let home = try Player("home")
+      try home.enterNewNetworkNamespace()
+      let talk = try Conversation(home.fork(), home.fork())
+      try talk.client.close()
+      try talk.client.held(by: home).awaitTabledState(.finWait2)
+      let netns = ["--netns", "\(home.pid)"]
+      let usual = try Run.tcplinger(["census", "--by", grouping, "--json"] + netns)
+      let without = try Run.tcplinger(
+        ["census", "--by", grouping, "--json", "--without", "iter/tcp,iter/task_file"] + netns)
+      #expect(without.ending == .status(0))
+      func withoutTime(_ run: Run) -> [String] {
+        run.output.lines.map { line in
+          line.replacing(#/"time":"[^"]*",?/#, with: "").replacing(#/"duration[^,}]*,?/#, with: "")
+        }
+      }
+      #expect(withoutTime(without) == withoutTime(usual))
     }
 
-    @Test("A round sweeps what is remembered once, and looks at small sockets once")
+    @Test("A round looks at what ends once")
     func rounds() throws {
       let run = try Run.tcplinger(
-        ["--duration", "2s"],
-        environment: ["LD_PRELOAD": try Programs.preload, "COUNT_RUNS": "sweep_table settle_small_sockets"])
-
-      func runs(_ program: String) throws -> Int {
-        let line = run.errors.lines.first { $0.hasPrefix("runs of \(program)") }
-        return try #require(line?.split(separator: " ").last.flatMap { Int($0) }, "\(run.errors.text)")
-      }
-      let (sweeps, looks) = (try runs("sweep_table"), try runs("settle_small_so"))
-      // 256 runs go over each table. Either may be put off for a round where the machine is slow.
-      #expect(looks >= 10 * 256)
-      #expect(sweeps >= 10 * 256 && sweeps <= looks + 3 * 256, "\(sweeps) runs beside \(looks)")
+        ["--duration", "2s"], environment: ["LD_PRELOAD": try Programs.preload, "COUNT_RUNS": "audit"])
+      let line = try #require(run.errors.lines.first { $0.hasPrefix("runs of audit") }, "\(run.errors.text)")
+      let runs = try #require(line.split(separator: " ").last.flatMap { Int($0) })
+      // Of what is open on this machine all is looked at, at the end at the latest, 64 at a time; else only what ends.
+      #expect(runs <= 400)
     }
 
     @Test(
-      "What is refused after the programs are loaded says what to do as well",
+      "What is refused after the programs are loaded is done without as well",
       arguments: [
-        ["trace", "--duration", "100ms"], ["leaks"], ["leaks", "--watch"], ["census"],
+        ["trace", "--duration", "100ms"], ["leaks"], ["census", "--by", "process"],
         ["top", "--batch", "-n", "1"],
         ["doctor", "--duration", "1s"], ["run", "--", "true"],
       ])
     func later(command: [String]) throws {
       let run = try run(refusing: "iter_create:\(notPermitted)", command)
 
-      #expect(run.ending == .status(2))
-      #expect(run.errors.lines.count == 1)
-      #expect(run.errors.text.contains("cannot run "))
-      #expect(run.errors.text.contains("ask who runs this machine what forbids it"))
+      #expect(run.ending == .status(0))
+      #expect(run.errors.text.contains("not used: iter/task_file: Operation not permitted; "))
     }
   }
 }

@@ -97,11 +97,11 @@ void send_answer(struct answer *answer)
 	int length;
 
 	if (answer->error)
-		length = snprintf(line, sizeof(line), "%d %ld error %d %s\n", getpid(), syscall(SYS_gettid),
-				  answer->error, strerror(answer->error));
+		length = snprintf(line, sizeof(line), "%d %ld error %d %s\n", getpid(),
+				  syscall(SYS_gettid), answer->error, strerror(answer->error));
 	else
-		length = snprintf(line, sizeof(line), "%d %ld ok%.*s\n", getpid(), syscall(SYS_gettid),
-				  (int)answer->length, answer->text);
+		length = snprintf(line, sizeof(line), "%d %ld ok%.*s\n", getpid(),
+				  syscall(SYS_gettid), (int)answer->length, answer->text);
 	answer->is_sent = true;
 	if (answer->passed_fd >= 0 && !answer->error)
 		pass_descriptor(STDOUT_FILENO, answer->passed_fd, line, (size_t)length, answer);

@@ -66,8 +66,8 @@ static void set_sysctl(struct command *command, struct answer *answer)
 	close(fd);
 }
 
-static void set_address(struct answer *answer, int control, struct ifreq *request, unsigned long what,
-			const char *text)
+static void set_address(struct answer *answer, int control, struct ifreq *request,
+			unsigned long what, const char *text)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET };
 

@@ -45,7 +45,8 @@ void fail(struct answer *answer);	       /* with errno */
 void check(struct answer *answer, int result); /* fails if negative */
 void send_answer(struct answer *answer);
 bool has_word(const struct command *command, const char *word);
-const char *option(const struct command *command, const char *prefix); /* what follows the prefix, or NULL */
+const char *option(const struct command *command,
+		   const char *prefix); /* what follows the prefix, or NULL */
 int number(const struct command *command, int index);
 /* False and errno (ETIMEDOUT) if the descriptor does not become ready. */
 bool wait_for(int fd, short events, int milliseconds);

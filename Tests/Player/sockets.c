@@ -73,7 +73,8 @@ static void listen_at(struct command *command, struct answer *answer)
 	const char *backlog = option(command, "backlog=");
 	union address address;
 	socklen_t length = parse_address(command->words[1], number(command, 2), &address);
-	int fd = socket(address.any.sa_family, SOCK_STREAM, has_word(command, "mptcp") ? IPPROTO_MPTCP : 0);
+	int fd = socket(address.any.sa_family, SOCK_STREAM,
+			has_word(command, "mptcp") ? IPPROTO_MPTCP : 0);
 
 	if (fd < 0)
 		return fail(answer);
@@ -81,7 +82,8 @@ static void listen_at(struct command *command, struct answer *answer)
 	if (has_word(command, "reuseport"))
 		set_integer(answer, fd, SOL_SOCKET, SO_REUSEPORT, 1);
 	if (has_word(command, "defer")) /* what has sent nothing stays in SYN_RECV */
-		set_integer(answer, fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 3 * WAIT_MILLISECONDS / 1000);
+		set_integer(answer, fd, IPPROTO_TCP, TCP_DEFER_ACCEPT,
+			    3 * WAIT_MILLISECONDS / 1000);
 	if (address.any.sa_family == AF_INET6)
 		set_integer(answer, fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
 	if (bind(fd, &address.any, length) || listen(fd, backlog ? atoi(backlog) : 128))
@@ -96,7 +98,8 @@ static void connect_to(struct command *command, struct answer *answer)
 	union address address, own;
 	socklen_t length = parse_address(command->words[1], number(command, 2), &address);
 	bool waits = !has_word(command, "nowait");
-	int fd = socket(address.any.sa_family, waits ? SOCK_STREAM : SOCK_STREAM | SOCK_NONBLOCK, 0);
+	int fd =
+		socket(address.any.sa_family, waits ? SOCK_STREAM : SOCK_STREAM | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return fail(answer);
@@ -134,7 +137,8 @@ static void read_bytes(struct command *command, struct answer *answer)
 	char chunk[4096];
 
 	do {
-		size_t size = (size_t)(wanted - got) < sizeof(chunk) ? (size_t)(wanted - got) : sizeof(chunk);
+		size_t size = (size_t)(wanted - got) < sizeof(chunk) ? (size_t)(wanted - got)
+								     : sizeof(chunk);
 		ssize_t length;
 
 		if (!wait_for(number(command, 1), POLLIN, WAIT_MILLISECONDS))
@@ -155,8 +159,9 @@ static void write_bytes(struct command *command, struct answer *answer)
 	static const char chunk[4096];
 
 	while (written < wanted) {
-		size_t size =
-			(size_t)(wanted - written) < sizeof(chunk) ? (size_t)(wanted - written) : sizeof(chunk);
+		size_t size = (size_t)(wanted - written) < sizeof(chunk)
+				      ? (size_t)(wanted - written)
+				      : sizeof(chunk);
 		ssize_t length;
 
 		if (!wait_for(number(command, 1), POLLOUT, WAIT_MILLISECONDS))
@@ -176,7 +181,9 @@ static void close_socket(struct command *command, struct answer *answer)
 
 static void shut_down(struct command *command, struct answer *answer)
 {
-	int how = has_word(command, "rdwr") ? SHUT_RDWR : has_word(command, "rd") ? SHUT_RD : SHUT_WR;
+	int how = has_word(command, "rdwr") ? SHUT_RDWR
+		  : has_word(command, "rd") ? SHUT_RD
+					    : SHUT_WR;
 
 	check(answer, shutdown(number(command, 1), how));
 }
@@ -185,7 +192,8 @@ static void set_linger(struct command *command, struct answer *answer)
 {
 	struct linger linger = { .l_onoff = 1, .l_linger = number(command, 2) };
 
-	check(answer, setsockopt(number(command, 1), SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)));
+	check(answer,
+	      setsockopt(number(command, 1), SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)));
 }
 
 static void set_linger2(struct command *command, struct answer *answer)
@@ -257,7 +265,8 @@ static void duplicate(struct command *command, struct answer *answer)
 
 const struct verb socket_verbs[] = {
 	{ "listen", listen_at, 3, "listen ADDRESS PORT [backlog=N] [reuseport] [defer] [mptcp]" },
-	{ "connect", connect_to, 3, "connect ADDRESS PORT [from=ADDRESS] [from_port=PORT] [nowait]" },
+	{ "connect", connect_to, 3,
+	  "connect ADDRESS PORT [from=ADDRESS] [from_port=PORT] [nowait]" },
 	{ "accept", accept_from, 2, "accept FD [nowait]" },
 	{ "read", read_bytes, 3, "read FD COUNT" },
 	{ "write", write_bytes, 3, "write FD COUNT" },
@@ -265,7 +274,8 @@ const struct verb socket_verbs[] = {
 	{ "shutdown", shut_down, 3, "shutdown FD rd|wr|rdwr" },
 	{ "linger", set_linger, 3, "linger FD SECONDS: SO_LINGER" },
 	{ "linger2", set_linger2, 3, "linger2 FD SECONDS: TCP_LINGER2" },
-	{ "await-state", await_state, 3, "await-state FD STATE: a TCP_... constant, by its number" },
+	{ "await-state", await_state, 3,
+	  "await-state FD STATE: a TCP_... constant, by its number" },
 	{ "await-bytes", await_bytes, 3, "await-bytes FD COUNT: until so many can be read" },
 	{ "await-retransmission", await_retransmission, 2, "await-retransmission FD" },
 	{ "dup", duplicate, 2, "dup FD" },

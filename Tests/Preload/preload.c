@@ -2,9 +2,9 @@
 /*
  * Loaded before a program (LD_PRELOAD), it stands between the program and the kernel.
  *
- *   REFUSE=find_holders:1,iter_create:1    bpf() answers with this errno when this program is to be loaded, or this command
+ *   REFUSE=visit_files:1,iter_create:1     bpf() answers with this errno when this program is to be loaded, or this command
  *                                          is given; with it comes a verifier's log of four lines, where one is asked for
- *   COUNT_RUNS=sweep_table,mark_due        prints at the end how often each of these programs was run on demand
+ *   COUNT_RUNS=audit                       prints at the end how often each of these programs was run on demand
  *
  * It says so when a thread is waited for that was waited for already.
  */
@@ -28,7 +28,8 @@ static int answer_to(const char *name)
 {
 	const char *refused = getenv("REFUSE");
 
-	for (; refused && *refused; refused = strchr(refused, ',') ? strchr(refused, ',') + 1 : NULL) {
+	for (; refused && *refused;
+	     refused = strchr(refused, ',') ? strchr(refused, ',') + 1 : NULL) {
 		const char *colon = strchr(refused, ':');
 		size_t length = colon ? (size_t)(colon - refused) : 0;
 
