@@ -146,15 +146,18 @@ static void start_crowd(void)
 
 static void introduce_crowd(void)
 {
-	puts("Four pairs of processes now talk over loopback, and in each pair one makes trouble:\n");
+	puts("Four pairs of processes now talk over loopback, and in each pair one makes "
+	     "trouble:\n");
 	for (size_t i = 0; i < TROUBLES; i++) {
 		const struct trouble *trouble = &troubles[i];
 		bool server = trouble->server_is_culprit;
 
-		printf("  %-11s pid %-7d port %-5d  %s\n", server ? trouble->server : trouble->client,
-		       crowd[2 * i + !server], trouble->port, trouble->story);
+		printf("  %-11s pid %-7d port %-5d  %s\n",
+		       server ? trouble->server : trouble->client, crowd[2 * i + !server],
+		       trouble->port, trouble->story);
 	}
-	puts("\nA FIN_WAIT2 is the other end of such a CLOSE_WAIT: it has closed and waits for its peer.\n");
+	puts("\nA FIN_WAIT2 is the other end of such a CLOSE_WAIT: it has closed and waits for its "
+	     "peer.\n");
 	fflush(stdout);
 }
 
@@ -190,7 +193,8 @@ static int wait_for_end(pid_t command, double seconds, const sigset_t *signals)
 	for (;;) {
 		double left = command ? 3600 : end - seconds_now();
 		struct timespec patience = { .tv_sec = (time_t)left,
-					     .tv_nsec = (long)((left - (double)(time_t)left) * 1e9) };
+					     .tv_nsec =
+						     (long)((left - (double)(time_t)left) * 1e9) };
 		siginfo_t signal;
 		int status;
 		pid_t ended;
@@ -209,7 +213,8 @@ static int wait_for_end(pid_t command, double seconds, const sigset_t *signals)
 		}
 		while ((ended = waitpid(-1, &status, WNOHANG)) > 0) {
 			if (ended == command)
-				return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+				return WIFEXITED(status) ? WEXITSTATUS(status)
+							 : 128 + WTERMSIG(status);
 			if (command) /* one of the crowd ended and said why */
 				kill(command, SIGTERM);
 			return 1;

@@ -67,15 +67,16 @@ int run_hold(int argc, char **argv)
 
 	name_this_process("workload-holder");
 	for (long i = 0; i < connections; i++) {
-		int fd = connect_from(AF_INET, i / CONNECTIONS_PER_ADDRESS, port); /* never closed */
+		int fd =
+			connect_from(AF_INET, i / CONNECTIONS_PER_ADDRESS, port); /* never closed */
 
 		if (peer_closes)
 			receive_end(fd);
 		else
 			receive_all(fd, 1);
 	}
-	printf("{\"pid\":%d,\"peer_pid\":%d,\"port\":%d,\"connections\":%ld,\"state\":\"%s\"}\n", getpid(),
-	       peer, port, connections, peer_closes ? "close_wait" : "established");
+	printf("{\"pid\":%d,\"peer_pid\":%d,\"port\":%d,\"connections\":%ld,\"state\":\"%s\"}\n",
+	       getpid(), peer, port, connections, peer_closes ? "close_wait" : "established");
 	fflush(stdout);
 	sleep_ms(seconds * 1000);
 	return 0;

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "workload.h"
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -74,6 +76,37 @@ pid_t fork_named(const char *name)
 	return 0;
 }
 
+pid_t fork_threads(const char *name, long count, void *(*work)(void *index))
+{
+	pthread_t threads[MOST_THREADS];
+	pid_t child = fork_named(name);
+
+	if (child)
+		return child;
+	for (long i = 0; i < count; i++)
+		if (pthread_create(&threads[i], NULL, work, (void *)i))
+			refuse("start a thread of %s", name);
+	for (long i = 0; i < count; i++)
+		pthread_join(threads[i], NULL);
+	_exit(0);
+}
+
+bool wait_for_both(pid_t one, pid_t other)
+{
+	int status, ends = 2;
+	pid_t ended;
+
+	while (ends-- && (ended = wait(&status)) > 0) {
+		if (WIFEXITED(status) && !WEXITSTATUS(status))
+			continue;
+		kill(ended == one ? other : one, SIGKILL);
+		if (WIFSIGNALED(status))
+			refuse("go on: signal %d ended process %d", WTERMSIG(status), ended);
+		return false; /* the one that failed said why */
+	}
+	return true;
+}
+
 double seconds_now(void)
 {
 	struct timespec now;
@@ -84,7 +117,8 @@ double seconds_now(void)
 
 void sleep_ms(long milliseconds)
 {
-	struct timespec rest = { .tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000 };
+	struct timespec rest = { .tv_sec = milliseconds / 1000,
+				 .tv_nsec = milliseconds % 1000 * 1000000 };
 
 	while (nanosleep(&rest, &rest) && errno == EINTR)
 		;
@@ -113,6 +147,7 @@ long number(const char *option, const char *text, long first, long last)
 	errno = 0;
 	value = strtol(text, &end, 10);
 	if (errno || end == text || *end || value < first || value > last)
-		refuse("take '%s' for --%s: it is a whole number from %ld to %ld", text, option, first, last);
+		refuse("take '%s' for --%s: it is a whole number from %ld to %ld", text, option,
+		       first, last);
 	return value;
 }

@@ -4,20 +4,16 @@
 #include "workload.h"
 #include <getopt.h>
 #include <netinet/in.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* A client that closes first does not wait for its server: so many it may be ahead. Less than the backlog. */
 #define MOST_AHEAD 512
 #define BACKLOG 1024
-#define MOST_THREADS 64
 /* After some 3,000 connections from one address the kernel takes ports again, and ends the server's TIME_WAITs there. */
 #define CONNECTIONS_PER_ADDRESS 2000
 
@@ -54,7 +50,8 @@ static void *be_client(void *unused)
 	while ((index = atomic_fetch_add(&count->begun, 1)) < plan.connections) {
 		int fd;
 
-		while (plan.rate && seconds_now() < count->begin + (double)index / (double)plan.rate)
+		while (plan.rate &&
+		       seconds_now() < count->begin + (double)index / (double)plan.rate)
 			usleep(100);
 		while (index - atomic_load(&count->done) > MOST_AHEAD)
 			usleep(100);
@@ -82,28 +79,17 @@ static void *be_server(void *unused)
 	return NULL;
 }
 
-static pid_t start(const char *name, void *(*work)(void *))
-{
-	pthread_t threads[MOST_THREADS];
-	pid_t child = fork_named(name);
-
-	if (child)
-		return child;
-	for (long i = 0; i < plan.threads; i++)
-		if (pthread_create(&threads[i], NULL, work, NULL))
-			refuse("start a thread of %s", name);
-	for (long i = 0; i < plan.threads; i++)
-		pthread_join(threads[i], NULL);
-	_exit(0);
-}
-
 static void read_plan(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "connections", required_argument, NULL, 'n' }, { "closer", required_argument, NULL, 'c' },
-		{ "family", required_argument, NULL, 'f' },	 { "addresses", required_argument, NULL, 'a' },
-		{ "bytes", required_argument, NULL, 'b' },	 { "threads", required_argument, NULL, 't' },
-		{ "rate", required_argument, NULL, 'r' },	 { NULL, 0, NULL, 0 },
+		{ "connections", required_argument, NULL, 'n' },
+		{ "closer", required_argument, NULL, 'c' },
+		{ "family", required_argument, NULL, 'f' },
+		{ "addresses", required_argument, NULL, 'a' },
+		{ "bytes", required_argument, NULL, 'b' },
+		{ "threads", required_argument, NULL, 't' },
+		{ "rate", required_argument, NULL, 'r' },
+		{ NULL, 0, NULL, 0 },
 	};
 	const char *closer = NULL;
 	int option;
@@ -146,36 +132,33 @@ static void read_plan(int argc, char **argv)
 		refuse("begin: --closer is client or server");
 	plan.client_closes = !strcmp(closer, "client");
 	if (!plan.addresses)
-		plan.addresses = plan.family == AF_INET6 ? 1 : 1 + plan.connections / CONNECTIONS_PER_ADDRESS;
+		plan.addresses = plan.family == AF_INET6
+					 ? 1
+					 : 1 + plan.connections / CONNECTIONS_PER_ADDRESS;
 }
 
 int run_short(int argc, char **argv)
 {
-	pid_t client, server, ended;
-	int status, ends = 2;
+	pid_t client, server;
 	double seconds;
 
 	read_plan(argc, argv);
-	count = mmap(NULL, sizeof(*count), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	count = mmap(NULL, sizeof(*count), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		     0);
 	if (count == MAP_FAILED)
 		cannot("share memory");
 	plan.listener = listen_on(plan.family, 0, BACKLOG);
 	plan.port = port_of(plan.listener);
 	count->begin = seconds_now();
-	server = start("workload-server", be_server);
-	client = start("workload-client", be_client);
-	while (ends-- && (ended = wait(&status)) > 0) {
-		if (WIFEXITED(status) && !WEXITSTATUS(status))
-			continue;
-		kill(ended == client ? server : client, SIGKILL);
-		if (WIFSIGNALED(status))
-			refuse("go on: signal %d ended process %d", WTERMSIG(status), ended);
-		return 1; /* the one that failed said why */
-	}
+	server = fork_threads("workload-server", plan.threads, be_server);
+	client = fork_threads("workload-client", plan.threads, be_client);
+	if (!wait_for_both(client, server))
+		return 1;
 	seconds = seconds_now() - count->begin;
-	printf("{\"connections\":%ld,\"closer\":\"%s\",\"client_pid\":%d,\"server_pid\":%d,\"port\":%d,"
+	printf("{\"connections\":%ld,\"closer\":\"%s\",\"client_pid\":%d,\"server_pid\":%d,"
+	       "\"port\":%d,"
 	       "\"seconds\":%.3f,\"per_second\":%.0f}\n",
-	       plan.connections, plan.client_closes ? "client" : "server", client, server, plan.port, seconds,
-	       (double)plan.connections / seconds);
+	       plan.connections, plan.client_closes ? "client" : "server", client, server,
+	       plan.port, seconds, (double)plan.connections / seconds);
 	return 0;
 }

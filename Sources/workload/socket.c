@@ -49,7 +49,8 @@ int listen_on(int family, int wanted_port, int backlog)
 	struct sockaddr_storage address = loopback(family, 0, wanted_port);
 	int fd = new_socket(family), on = 1;
 
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)); /* TIME_WAITs of the run before */
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on,
+		   sizeof(on)); /* TIME_WAITs of the run before */
 	if (bind(fd, (struct sockaddr *)&address, length_of(family)) || listen(fd, backlog)) {
 		if (errno != EADDRINUSE || !wanted_port)
 			cannot("listen on port %d of loopback", wanted_port);
@@ -72,7 +73,8 @@ int port_of(int listener)
 
 int connect_from(int family, long index, int port)
 {
-	struct sockaddr_storage source = loopback(family, index, 0), target = loopback(family, 0, port);
+	struct sockaddr_storage source = loopback(family, index, 0),
+				target = loopback(family, 0, port);
 	int fd = new_socket(family), on = 1;
 
 	/* Otherwise bind() takes a port that no other connection may have, whoever its peer is. */
@@ -110,7 +112,8 @@ void receive_all(int fd, size_t count)
 	char bytes[65536];
 
 	while (count) {
-		ssize_t received = recv(fd, bytes, count < sizeof(bytes) ? count : sizeof(bytes), 0);
+		ssize_t received =
+			recv(fd, bytes, count < sizeof(bytes) ? count : sizeof(bytes), 0);
 
 		if (received < 0)
 			cannot("receive from a peer");

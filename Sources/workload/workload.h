@@ -15,6 +15,7 @@
 int run_demo(int argc, char **argv);
 int run_short(int argc, char **argv);
 int run_hold(int argc, char **argv);
+int run_exchange(int argc, char **argv);
 
 /* process.c */
 
@@ -28,6 +29,12 @@ void remember_arguments(int argc, char **argv);
 void name_this_process(const char *name);
 /* fork(); the child has this name and is killed when its parent ends. */
 pid_t fork_named(const char *name);
+
+#define MOST_THREADS 64
+/* The same; the child does the work in so many threads, which are given 0, 1 and on, and exits. */
+pid_t fork_threads(const char *name, long count, void *(*work)(void *index));
+/* Waits for two children. If one fails the other is killed, and the answer is false. */
+bool wait_for_both(pid_t one, pid_t other);
 
 double seconds_now(void);
 void sleep_ms(long milliseconds);

@@ -1,7 +1,7 @@
 """
 Measures tcplinger against the alternatives, in one interleaved run on this machine, and writes docs/performance.md.
 
-    python3 scripts/benchmark [--rounds N] [--connections N] [--seconds N] [--growth] [--print-only]
+    python3 scripts/benchmark [--rounds N] [--connections N] [--seconds N] [--growth | --reads] [--print-only]
 
 Everything runs in mount and network namespaces of its own. kernel.bpf_stats_enabled is put back.
 """
@@ -9,17 +9,20 @@ Everything runs in mount and network namespaces of its own. kernel.bpf_stats_ena
 import argparse
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
 
 import growth
 import measure
+import reads
 import report
 import tracers
 
 TIME_WAITS = (1_000, 100_000, 1_000_000)
 OPEN = (10, 1_000, 50_000)
+READS_ROUNDS, READS_SECONDS = 9, 1
 
 
 def arguments():
@@ -27,7 +30,9 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=7, help="of rates, costs and starts; the median counts")
     parser.add_argument("--connections", type=int, default=40_000, help="a tracer and round")
     parser.add_argument("--seconds", type=int, default=60, help="at full speed without a loss")
-    parser.add_argument("--growth", action="store_true", help="only how cost grows with what is there already")
+    parts = parser.add_mutually_exclusive_group()
+    parts.add_argument("--growth", action="store_true", help="only how cost grows with what is there already")
+    parts.add_argument("--reads", action="store_true", help="only what connections that carry data pay")
     parser.add_argument("--print-only", action="store_true", help="leave docs/performance.md as it is")
     return parser.parse_args()
 
@@ -77,7 +82,13 @@ def compare(options):
     found["tracked"] = measure.tracked(as_json, 100_000)
     say(f"{options.seconds} s at full speed")
     found["full_speed"] = measure.full_speed(as_json, options.seconds)
+    found["reads"] = exchange()
     return found
+
+
+def exchange():
+    say(f"requests a second: {READS_ROUNDS} rounds of 4")
+    return {"began": time.time(), **reads.compare(READS_ROUNDS, READS_SECONDS)}
 
 
 def grow():
@@ -92,14 +103,26 @@ def grow():
     return found
 
 
+def end_by(number, _):
+    """As Ctrl-C does: what was changed is put back on the way out."""
+    raise SystemExit(128 + number)
+
+
 def main():
     os.chdir(pathlib.Path(__file__).resolve().parents[2])
     if os.geteuid():
         raise SystemExit("bench: run it as root: it loads BPF programs")
     options = arguments()
     enter_namespaces()
+    signal.signal(signal.SIGTERM, end_by)
+    signal.signal(signal.SIGHUP, end_by)
     build_yardstick()
-    section, text = report.growth(grow()) if options.growth else report.comparison(compare(options))
+    if options.growth:
+        section, text = report.growth(grow())
+    elif options.reads:
+        section, text = report.reads(exchange())
+    else:
+        section, text = report.comparison(compare(options))
     print(text)
     if not options.print_only:
         report.write(section, text)

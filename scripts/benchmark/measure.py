@@ -25,6 +25,7 @@ def traced(tracer, work):
                 "cpu_seconds": tracer.cpu_seconds() - cpu,
                 "peak_memory": tracer.peak_memory(),
                 "nanoseconds": nanoseconds(tracer, before, after),
+                "programs": ran(tracer, before, after),
             }
         finally:
             tracer.stop()
@@ -40,12 +41,21 @@ SEES_STATES = ("empty", "handle_state", "count_state", "handle_set_stat", "inet_
 
 def nanoseconds(tracer, before, after):
     """A transition, by program. Divided by all that were seen, those of the host's own connections included."""
+    programs = ran(tracer, before, after)
+    seen = sum(program["runs"] for name, program in programs.items() if name.startswith(SEES_STATES))
+    return {name: program["nanoseconds"] / max(1, seen) for name, program in programs.items()}
+
+
+def ran(tracer, before, after):
+    """Runs of each program that the tracer has on hooks, and the time of all of them: 0 with statistics off."""
 
     def grown(program, field):
         return after[program].get(field, 0) - before[program].get(field, 0)
 
-    seen = sum(grown(i, "run_cnt") for i in tracer.programs if after[i]["name"].startswith(SEES_STATES))
-    return {after[i]["name"]: grown(i, "run_time_ns") / max(1, seen) for i in tracer.programs}
+    return {
+        after[i]["name"]: {"runs": grown(i, "run_cnt"), "nanoseconds": grown(i, "run_time_ns")}
+        for i in tracer.programs
+    }
 
 
 def turns(all_tracers, rounds):

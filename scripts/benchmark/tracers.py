@@ -1,5 +1,6 @@
 """What is compared: how each is started, when it is ready, how it is ended, and what it says that it saw."""
 
+import json
 import pathlib
 import re
 import signal
@@ -67,6 +68,16 @@ class Tracer:
 class Tcplinger(Tracer):
     def __init__(self, name, *options):
         super().__init__(name, TCPLINGER, *options)
+        self.hooks = []
+
+    def wait_until_ready(self):
+        super().wait_until_ready()
+        first = next(self.lines())
+        self.hooks = json.loads(first)["hooks"] if first.startswith('{"event":"start"') else []
+
+    def hook_on_accept(self):
+        """Where it learns who accepted, by its own first line of JSON."""
+        return next((hook for hook in self.hooks if hook.endswith(("/inet_csk_accept", "/tcp_rcv_space_adjust"))), "none")
 
     def missing(self, outcome):
         # Lines of any other connection have other ports, of processes that were there before.
@@ -113,8 +124,10 @@ class Bpftrace(Tracer):
 
 
 class Empty(Tracer):
-    def __init__(self):
-        super().__init__("empty program", ".build/bench/empty")
+    """On the change of state, or on another trace point."""
+
+    def __init__(self, *hook):
+        super().__init__("empty program", ".build/bench/empty", *hook)
 
 
 class Nothing(Tracer):
