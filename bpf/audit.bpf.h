@@ -41,7 +41,8 @@ static __always_inline void answer(const struct wire_origin *origin, __u8 kind)
 	__builtin_memcpy(to, origin, sizeof(*to));
 	to->kind = kind;
 	complete(to);
-	if (kind == WIRE_CLOSE_WAIT_END ? take(to) : !!bpf_map_lookup_elem(&connections, &key))
+	if (kind == WIRE_CLOSE_WAIT_END ? take_record(to)
+					: !!bpf_map_lookup_elem(&connections, &key))
 		batch.origin_count = index + 1;
 }
 
@@ -80,11 +81,11 @@ static __always_inline void find_again(struct wire_origin *origin)
 	origin->no_byte_counts |= !was_small;
 	origin->phase = WIRE_PHASE_SMALL;
 	if (!small) {
-		if (take(origin) && !was_small)
+		if (take_record(origin) && !was_small)
 			count_loss(small_gone);
 	} else if (substate_of(small) != TCP_TIME_WAIT) {
 		bpf_map_update_elem(&connections, &key, origin, BPF_EXIST);
-	} else if (take(origin)) {
+	} else if (take_record(origin)) {
 		tell_time_wait(origin);
 	}
 }
@@ -116,13 +117,13 @@ static __always_inline void audit_small(struct wire_origin *origin)
 	__u8 state = substate_of(origin->address);
 
 	if (state_of(origin) != TCP_TIME_WAIT) {
-		if (take(origin) && !settings.small_sockets_hooked)
+		if (take_record(origin) && !settings.small_sockets_hooked)
 			count_loss(small_gone);
 	} else if (state == TCP_TIME_WAIT) {
-		if (take(origin))
+		if (take_record(origin))
 			tell_time_wait(origin);
 	} else if (is_dead) {
-		take(origin);
+		take_record(origin);
 	} else if (settings.want_fin_wait2 && is_due(origin) && is_target_process(origin)) {
 		answer(origin, WIRE_FIN_WAIT2);
 	}
@@ -139,7 +140,7 @@ static __always_inline void audit_open(struct wire_origin *origin)
 	if (origin->time_ns - origin->opened_ns < SURELY_BORN_NS)
 		return;
 	if (!state || state == TCP_CLOSE) {
-		take(origin);
+		take_record(origin);
 	} else if (is_ending(state)) {
 		begin_to_end(origin, common, state);
 		if (state == TCP_CLOSE_WAIT)
@@ -152,7 +153,7 @@ static __always_inline void audit_open(struct wire_origin *origin)
 /* What the frontend has found by other means: TIME_WAIT, or nothing any more. */
 static __always_inline void settle(struct wire_origin *origin)
 {
-	if (!take(origin) || batch.found != TCP_TIME_WAIT)
+	if (!take_record(origin) || batch.found != TCP_TIME_WAIT)
 		return;
 	origin->no_byte_counts = origin->phase != WIRE_PHASE_SMALL;
 	tell_time_wait(origin);
@@ -187,11 +188,15 @@ __weak __noinline int audit_connection(__u64 key)
 	return 0;
 }
 
+/*
+ * Run by the frontend (BPF_PROG_TEST_RUN: v5.10, 1b4d60ec162f); a run keeps its processor from
+ * others.
+ */
 SEC("raw_tp")
 int audit(void *context)
 {
 	tracer = bpf_get_current_pid_tgid() >> 32;
-	for_each_key_of_batch (index)
+	for (__u32 index = 0; index < WIRE_BATCH && index < batch.key_count; index++)
 		audit_connection(batch.keys[index]);
 	return 0;
 }

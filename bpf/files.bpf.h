@@ -117,22 +117,16 @@ static long write_next_queued(__u32 index, struct queue_walk *walk)
 	return !sk;
 }
 
-/* Was it there before the tracer? Then who has it open stands in for who opened it. */
-static __always_inline bool is_older(__u64 key)
-{
-	struct wire_origin *connection = bpf_map_lookup_elem(&connections, &key);
-
-	return !connection || connection->approximate_since;
-}
-
 /* Should the tracer be made to close the socket, it is for this process. */
 static __always_inline void remember(struct sock_common *common, const struct wire_process *process)
 {
 	struct wire_opener opener = { .process = *process, .source = WIRE_SOURCE_OPEN_FILE };
 	__u64 key = key_of(false, common);
+	struct wire_origin *connection = bpf_map_lookup_elem(&connections, &key);
 
 	bpf_map_update_elem(&visited, &key, &opener.process, BPF_ANY);
-	if (key && !settings.ends_alone && is_older(key))
+	/* Of what was there before the tracer, who has it open stands in for who opened it. */
+	if (key && !settings.ends_alone && (!connection || connection->approximate_since))
 		bpf_map_update_elem(&openers, &key, &opener, BPF_NOEXIST);
 	seed(common, true);
 }

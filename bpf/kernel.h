@@ -53,10 +53,6 @@ struct in6_addr {
 	} in6_u;
 };
 
-struct ns_common {
-	unsigned int inum;
-};
-
 struct inet_hashinfo {
 	void *ehash; /* struct inet_ehash_bucket: one pointer, the head of a chain */
 	unsigned int ehash_mask;
@@ -72,14 +68,12 @@ struct netns_ipv4 {
 };
 
 struct net {
-	struct ns_common ns;
+	struct {
+		unsigned int inum;
+	} ns;
 	__u64 net_cookie;
 	struct netns_ipv4 ipv4;
 };
-
-typedef struct {
-	struct net *net;
-} possible_net_t;
 
 typedef struct {
 	__s64 counter;
@@ -94,19 +88,15 @@ struct sock_common {
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
 	int skc_bound_dev_if;
-	possible_net_t skc_net;
+	struct {
+		struct net *net;
+	} skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
 	atomic64_t skc_cookie;
 	struct sock *skc_listener; /* of a request socket */
 	struct hlist_nulls_node skc_nulls_node;
 };
-
-typedef struct {
-	int owned;
-} socket_lock_t;
-
-struct file;
 
 struct socket {
 	struct file *file;
@@ -115,7 +105,9 @@ struct socket {
 
 struct sock {
 	struct sock_common __sk_common;
-	socket_lock_t sk_lock;
+	struct {
+		int owned;
+	} sk_lock;
 	struct socket *sk_socket;
 	int sk_err;
 	__u16 sk_protocol;
@@ -134,13 +126,11 @@ struct request_sock {
 	struct sock *sk;
 };
 
-struct request_sock_queue {
-	struct request_sock *rskq_accept_head;
-};
-
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
-	struct request_sock_queue icsk_accept_queue;
+	struct {
+		struct request_sock *rskq_accept_head;
+	} icsk_accept_queue;
 };
 
 struct tcp_sock {
@@ -157,13 +147,11 @@ struct tcp_sock {
 	__u32 write_seq;
 };
 
-struct timer_list {
-	unsigned long expires;
-};
-
 struct inet_timewait_sock {
 	struct sock_common __tw_common;
-	struct timer_list tw_timer;
+	struct {
+		unsigned long expires;
+	} tw_timer;
 	volatile unsigned char tw_substate;
 };
 
@@ -171,16 +159,14 @@ struct inode {
 	unsigned short i_mode;
 };
 
-struct file_ref {
-	atomic64_t refcnt;
-};
-
 /* A kernel has one of the two counts. */
 struct file {
 	struct inode *f_inode;
 	void *private_data;
 	atomic64_t f_count;
-	struct file_ref f_ref;
+	struct {
+		atomic64_t refcnt;
+	} f_ref;
 };
 
 struct task_struct {

@@ -100,11 +100,4 @@ __u32 tracer = 0;
 /* Relaxed and its result unused: v5.10 has no fetching atomics. */
 #define count_loss(field) ((void)__atomic_fetch_add(&losses.field, 1, __ATOMIC_RELAXED))
 
-/*
- * The programs that the frontend runs (BPF_PROG_TEST_RUN, raw tracepoints: v5.10, 1b4d60ec162f), on
- * a batch of keys at a time: a run keeps its processor from other processes.
- */
-#define for_each_key_of_batch(index) \
-	for (__u32 index = 0; index < WIRE_BATCH && index < batch.key_count; index++)
-
 #endif

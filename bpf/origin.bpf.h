@@ -332,16 +332,16 @@ static __always_inline void complete(struct wire_origin *origin)
 }
 
 /* Nothing more is to be told of the connection; false: somebody else has told it. */
-static __always_inline bool take(const struct wire_origin *origin)
+static __always_inline bool take(__u64 key, __u8 opener_source)
 {
-	__u64 key = origin->key;
-
 	if (bpf_map_delete_elem(&connections, &key))
 		return false;
-	if (!settings.ends_alone && origin->opener_source != WIRE_SOURCE_CONNECT &&
+	if (!settings.ends_alone && opener_source != WIRE_SOURCE_CONNECT &&
 	    bpf_map_lookup_elem(&openers, &key))
 		bpf_map_delete_elem(&openers, &key);
 	return true;
 }
+
+#define take_record(origin) take((origin)->key, (origin)->opener_source)
 
 #endif

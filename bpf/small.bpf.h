@@ -16,7 +16,7 @@ static __always_inline void on_small_socket(struct sock_common *small)
 		return;
 	__builtin_memcpy(&origin, found, sizeof(origin));
 	origin.time_ns = bpf_ktime_get_boot_ns();
-	if (take(&origin))
+	if (take_record(&origin))
 		tell_time_wait(&origin);
 }
 

@@ -194,12 +194,12 @@ static __always_inline void on_close_wait_left(struct sock *sk)
 		   !(settings.report_exits && READ(TASKS_ARE_TYPED, task, flags) & PF_EXITING &&
 		     process_acts(sk, task));
 	if (is_brief || !settings.want_close_wait) {
-		take(connection);
+		take_record(connection);
 		return;
 	}
 	__builtin_memcpy(&end, connection, sizeof(end));
 	complete(&end);
-	if (!take(&end))
+	if (!take_record(&end))
 		return;
 	describe(settings.typed, &end, (struct sock_common *)tcp,
 		 local_port_of(settings.typed, tcp));
@@ -225,14 +225,6 @@ static __always_inline bool was_aborted(struct sock *sk)
 	return error == ECONNRESET || error == ETIMEDOUT || error == ECONNABORTED;
 }
 
-/* The socket is closed. Nothing is told of it, unless a small one has taken over. */
-static __always_inline void forget(struct sock *sk)
-{
-	struct wire_origin origin = { .key = key_of(settings.typed, &sk->__sk_common) };
-
-	take(&origin);
-}
-
 /*
  * The full socket is gone. The small socket that took over, if any, says whether this is TIME_WAIT
  * or still FIN_WAIT2, in which case it is looked at again when the peer's FIN comes.
@@ -256,7 +248,7 @@ static __always_inline void on_closed_actively(struct sock *sk, int from)
 					       FIELD(sk, __sk_common.skc_hash)),
 				      small_key);
 	if (!small) {
-		forget(sk);
+		take(key, 0);
 		return;
 	}
 	/* Where there are no cookies a small socket has another key: the record moves. */
@@ -275,7 +267,7 @@ static __always_inline void on_closed_actively(struct sock *sk, int from)
 	if (!record->phase || record->approximate_since)
 		complete(record);
 	if (record == &origin)
-		forget(sk);
+		take(key, 0);
 	record->time_ns =
 		FIELD(sk, sk_lock.owned) ? bpf_ktime_get_boot_ns() : packet_ns(settings.typed, tcp);
 	if (!record->since_ns)
@@ -296,7 +288,7 @@ static __always_inline void on_closed_actively(struct sock *sk, int from)
 	if (record != &origin)
 		__builtin_memcpy(&origin, record, sizeof(origin));
 	copy_byte_counts(settings.typed, &origin, tcp, true);
-	if (!is_kept || take(&origin))
+	if (!is_kept || take_record(&origin))
 		tell_time_wait(&origin);
 }
 
@@ -305,7 +297,7 @@ static __always_inline void on_closed(struct sock *sk, int from)
 	if (from == TCP_FIN_WAIT1 || from == TCP_FIN_WAIT2 || from == TCP_CLOSING)
 		on_closed_actively(sk, from);
 	else if (from != TCP_LAST_ACK)
-		forget(sk);
+		take(key_of(settings.typed, &sk->__sk_common), 0);
 }
 
 static __always_inline void on_state(struct sock *sk, int from, int to)

@@ -138,6 +138,19 @@ const char *clb_program_section(struct clb_object *object, const char *name)
 	return program ? bpf_program__section_name(program) : NULL;
 }
 
+int clb_program_keep_figures(struct clb_object *object, const char *name, char *text, size_t size)
+{
+	struct bpf_program *program = program_named(object, name);
+	int error;
+
+	if (!program)
+		return -ENOENT;
+	error = bpf_program__set_log_level(program, 4 /* figures alone */);
+	if (!error)
+		error = bpf_program__set_log_buf(program, text, size);
+	return error ? error : (int)bpf_program__insn_cnt(program);
+}
+
 void clb_object_choose_no_program(struct clb_object *object)
 {
 	struct bpf_program *program;

@@ -36,6 +36,23 @@ public struct Readiness: Sendable {
     public var refusal: String?
     /// What there is not without it.
     public var lost: String
+    /// nil where the verifier does not say.
+    public var figures: Figures?
+
+    /// What the verifier counts.
+    public struct Figures: Sendable, Equatable {
+      public var instructions: Int
+      /// Each as often as the verifier came by.
+      public var verified: Int
+      /// Bytes, of the program and of each of its functions.
+      public var stack: [Int]
+
+      public init(instructions: Int, verified: Int, stack: [Int]) {
+        self.instructions = instructions
+        self.verified = verified
+        self.stack = stack
+      }
+    }
 
     public init(_ name: String, hook: String, isUsed: Bool, refusal: String?, lost: String) {
       self.name = name

@@ -75,6 +75,12 @@ public struct ReadinessRenderer {
       line.key("reason")
       if let refusal = program.refusal { line.append(json: refusal) } else { line.append("null") }
       line.field("lost", program.lost)
+      if let figures = program.figures {
+        line.field("instructions", figures.instructions)
+        line.field("verified_instructions", figures.verified)
+        line.key("stack_bytes")
+        line.array(figures.stack) { line, bytes in line.append("\(bytes)") }
+      }
       line.append("}")
     }
     line.append("}\n")

@@ -1,4 +1,5 @@
 import BPF
+import Events
 
 /// Programs by themselves: which of them does this kernel refuse?
 enum ProgramTrial {
@@ -7,6 +8,15 @@ enum ProgramTrial {
     var program: String
     var error: BPFError
     var log: [String]
+  }
+
+  static func figures(of program: String, _ settings: TraceSettings, _ plan: HookPlan) -> Readiness.Program
+    .Figures?
+  {
+    var plan = plan
+    if program == KernelProgram.rawState.name { plan.state = .rawState }
+    let figures = try? Session.open(settings, plan).figures(of: program)
+    return figures.map { .init(instructions: $0.instructions, verified: $0.verified, stack: $0.stack) }
   }
 
   /// Loads a program by itself, and attaches or runs it: why it is refused, or nil.

@@ -102,9 +102,11 @@ public enum ReadinessProbe {
         reason = refusal.error.reason
         log += refusal.log
       }
-      return Readiness.Program(
+      var row = Readiness.Program(
         program.name, hook: program.hook, isUsed: names.contains(program.name), refusal: reason,
         lost: program.lost)
+      if reason == nil { row.figures = ProgramTrial.figures(of: program.name, settings, plan) }
+      return row
     }
     return (programs, log)
   }

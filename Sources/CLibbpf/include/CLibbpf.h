@@ -59,6 +59,12 @@ void clb_object_choose_no_map(struct clb_object *object);
 int clb_object_shrink_maps(struct clb_object *object);
 /* What libbpf attaches it by, such as "tp_btf/kfree_skb"; NULL if there is none of this name. */
 const char *clb_program_section(struct clb_object *object, const char *program);
+/*
+ * Before the load: has the verifier write what it counts into a text that outlives the load. Returns how many instructions the
+ * program has.
+ */
+int clb_program_keep_figures(struct clb_object *object, const char *program, char *text,
+			     size_t size);
 int clb_map_choose(struct clb_object *object, const char *map);
 int clb_program_choose(struct clb_object *object, const char *program, bool load);
 int clb_program_attach(struct clb_object *object, const char *program, struct clb_link **out);
