@@ -33,6 +33,11 @@ public enum CensusReader {
   public static func read(
     _ settings: CensusSettings, listsTimeWaits: Bool = false
   ) throws -> (census: SocketCensus, means: Means) {
+    do throws(SystemError) {
+      _ = try SocketDiagnosis.open()
+    } catch {
+      throw TracingError(problem: "\(error)", mend: "load the kernel's module for it: modprobe tcp_diag")
+    }
     var means = Means()
     var owners = SocketOwners()
     var census = SocketCensus()
