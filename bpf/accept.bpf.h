@@ -12,7 +12,7 @@
 /* Only where the birth was seen: an older one was accepted before anybody looked. */
 static __always_inline bool is_to_be_named(const struct wire_origin *connection)
 {
-	return connection->role == WIRE_ROLE_SERVER && !connection->approximate_since &&
+	return connection->role == WIRE_ROLE_SERVER && !connection->older &&
 	       !(READ(TASKS_ARE_TYPED, current_task(), flags) & PF_KTHREAD);
 }
 

@@ -57,7 +57,7 @@ static __always_inline void seed(struct sock_common *common, bool is_open)
 	/* It is open and has sent its FIN: that was shutdown(). */
 	if (is_open && origin->kind == WIRE_FIN_WAIT2)
 		origin->cause = WIRE_CAUSE_SHUTDOWN;
-	origin->approximate_since = is_open || is_ending(state);
+	origin->older = is_open;
 	add(origin);
 }
 
@@ -126,7 +126,7 @@ static __always_inline void remember(struct sock_common *common, const struct wi
 
 	bpf_map_update_elem(&visited, &key, &opener.process, BPF_ANY);
 	/* Of what was there before the tracer, who has it open stands in for who opened it. */
-	if (key && !settings.ends_alone && (!connection || connection->approximate_since))
+	if (key && !settings.ends_alone && (!connection || connection->older))
 		bpf_map_update_elem(&openers, &key, &opener, BPF_NOEXIST);
 	seed(common, true);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The few kernel types that the programs read, and of each only the fields they read. Offsets come
- * from the running kernel's BTF (CO-RE), so order and gaps here mean nothing, but for what
- * iterators are called with.
+ * from the running kernel's BTF (CO-RE): order means nothing, but for what iterators are given.
  */
 #ifndef TCPLINGER_KERNEL_H
 #define TCPLINGER_KERNEL_H

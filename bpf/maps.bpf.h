@@ -88,11 +88,9 @@ struct wire_losses losses = {};
 struct wire_batch batch = {};
 /* Too large for the stack of the programs that the frontend runs; it runs one at a time. */
 struct wire_origin scratch = {};
-/* CLOCK_BOOTTIME less CLOCK_MONOTONIC; kept by the frontend. */
+/* Set by the frontend: CLOCK_BOOTTIME less CLOCK_MONOTONIC; a jiffy; what is counted in. */
 __u64 suspended_ns = 0;
-/* How long a jiffy is; set by the frontend. */
 __u32 jiffy_ns = 0;
-/* The generation that is counted in; set by the frontend. */
 __u32 generation = 0;
 /* The tracer's own thread group id; set by what it runs. */
 __u32 tracer = 0;

@@ -317,13 +317,19 @@ static __always_inline void tell_time_wait(struct wire_origin *origin)
 	send(origin);
 }
 
+/* Is there something about it in openers? */
+static __always_inline bool has_late_opener(const struct wire_origin *origin)
+{
+	return origin->older || (settings.accept_hooked && origin->role == WIRE_ROLE_SERVER);
+}
+
 /* Who opened it, where that was known later than its beginning, is in the record from here on. */
 static __always_inline void complete(struct wire_origin *origin)
 {
 	struct wire_opener *opener = NULL;
 	__u64 key = origin->key;
 
-	if (!origin->opener_source && !settings.ends_alone)
+	if (!origin->opener_source && has_late_opener(origin))
 		opener = bpf_map_lookup_elem(&openers, &key);
 	if (!opener)
 		return;
@@ -332,16 +338,15 @@ static __always_inline void complete(struct wire_origin *origin)
 }
 
 /* Nothing more is to be told of the connection; false: somebody else has told it. */
-static __always_inline bool take(__u64 key, __u8 opener_source)
+static __always_inline bool take(__u64 key, bool has_opener)
 {
 	if (bpf_map_delete_elem(&connections, &key))
 		return false;
-	if (!settings.ends_alone && opener_source != WIRE_SOURCE_CONNECT &&
-	    bpf_map_lookup_elem(&openers, &key))
+	if (has_opener)
 		bpf_map_delete_elem(&openers, &key);
 	return true;
 }
 
-#define take_record(origin) take((origin)->key, (origin)->opener_source)
+#define take_record(origin) take((origin)->key, has_late_opener(origin))
 
 #endif

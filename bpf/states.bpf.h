@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Every change of state of every TCP socket. The process that acts is remembered when it acts:
- * connect, close, shutdown and exit run in it. The rest runs in softirq on whatever was
- * interrupted, and names nobody. All that is done here can be done twice for the same change.
+ * Every change of state of every TCP socket. Who acts is remembered when he does: connect, close,
+ * shutdown and exit run in the process. The rest runs in softirq on whatever was interrupted. All
+ * that is done here can be done twice for the same change.
  */
 #ifndef TCPLINGER_STATES_BPF_H
 #define TCPLINGER_STATES_BPF_H
@@ -248,7 +248,7 @@ static __always_inline void on_closed_actively(struct sock *sk, int from)
 					       FIELD(sk, __sk_common.skc_hash)),
 				      small_key);
 	if (!small) {
-		take(key, 0);
+		take(key, true);
 		return;
 	}
 	/* Where there are no cookies a small socket has another key: the record moves. */
@@ -267,7 +267,7 @@ static __always_inline void on_closed_actively(struct sock *sk, int from)
 	if (!record->phase || record->approximate_since)
 		complete(record);
 	if (record == &origin)
-		take(key, 0);
+		take(key, true);
 	record->time_ns =
 		FIELD(sk, sk_lock.owned) ? bpf_ktime_get_boot_ns() : packet_ns(settings.typed, tcp);
 	if (!record->since_ns)
@@ -297,7 +297,7 @@ static __always_inline void on_closed(struct sock *sk, int from)
 	if (from == TCP_FIN_WAIT1 || from == TCP_FIN_WAIT2 || from == TCP_CLOSING)
 		on_closed_actively(sk, from);
 	else if (from != TCP_LAST_ACK)
-		take(key_of(settings.typed, &sk->__sk_common), 0);
+		take(key_of(settings.typed, &sk->__sk_common), !settings.ends_alone);
 }
 
 static __always_inline void on_state(struct sock *sk, int from, int to)

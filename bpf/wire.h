@@ -108,7 +108,8 @@ struct wire_origin {
 	__u8 reason;
 	__u8 approximate_since; /* since_ns is derived: from the peer's last packet, or a timer */
 	__u8 no_byte_counts;	/* a small socket older than the tracer, or nobody saw the end */
-	__u8 padding[5];
+	__u8 older;		/* it was open when the tracer came: see the map openers */
+	__u8 padding[4];
 	__u32 hash;
 	__u32 phase; /* set last: all that is known in it is there by then */
 };
@@ -144,10 +145,7 @@ struct wire_count {
 	char comm[WIRE_COMM_LENGTH];
 };
 
-/*
- * What a program is run on: the frontend writes keys of a map, the program looks each of them up
- * and answers with at most one record a key.
- */
+/* What audit is run on: keys of connections, each of which it answers with one record at most. */
 struct wire_batch {
 	__u64 keys[WIRE_BATCH];
 	struct wire_origin origins[WIRE_BATCH];
@@ -186,9 +184,10 @@ struct wire_settings {
 	__u8 counts_only;  /* TIME_WAITs are counted by process and peer, and none is sent */
 	__u8 ends_alone;   /* nothing is remembered of a connection before it begins to end */
 	__u8 has_understudies; /* other programs play in a change of state that is missed */
+	__u8 accept_hooked;    /* who accepted is in the map openers */
 	__u8 describes_early;  /* a CLOSE_WAIT has its addresses at once, to ask by them */
 	__u8 lists_all; /* each descriptor of a TCP socket is a record, and nothing is remembered */
-	__u8 padding[5];
+	__u8 padding[4];
 };
 
 _Static_assert(sizeof(struct wire_process) == 32, "wire_process");
