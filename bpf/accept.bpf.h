@@ -66,6 +66,7 @@ int BPF_PROG(handle_read, struct sock *sk)
 	if (!sk->sk_lock.owned) /* the kernel reads for itself, in softirq */
 		return 0;
 	name_process(&connection->opener, current_task());
+	barrier(); /* it is there when its source is */
 	connection->opener_source = WIRE_SOURCE_FIRST_READ;
 	return 0;
 }

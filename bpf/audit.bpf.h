@@ -41,6 +41,8 @@ static __always_inline void answer(const struct wire_origin *origin, __u8 kind)
 	__builtin_memcpy(to, origin, sizeof(*to));
 	to->kind = kind;
 	complete(to);
+	if (!to->opener_source) /* handle_read may be about to name it */
+		__builtin_memset(&to->opener, 0, sizeof(to->opener));
 	if (kind == WIRE_CLOSE_WAIT_END ? take_record(to)
 					: !!bpf_map_lookup_elem(&connections, &key))
 		batch.origin_count = index + 1;

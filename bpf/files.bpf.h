@@ -28,15 +28,6 @@ static __always_inline struct sock *tcp_socket_of(struct file *file)
 	return sk;
 }
 
-static __always_inline void add(struct wire_origin *origin)
-{
-	__u64 key = origin->key;
-
-	if (bpf_map_update_elem(&connections, &key, origin, BPF_NOEXIST) &&
-	    !bpf_map_lookup_elem(&connections, &key))
-		count_loss(connections_full);
-}
-
 /* What is not known of a connection yet. */
 static __always_inline void seed(struct sock_common *common, bool is_open)
 {
@@ -49,7 +40,6 @@ static __always_inline void seed(struct sock_common *common, bool is_open)
 	    !passes(false, common, READ(false, common, skc_num)))
 		return;
 	__builtin_memset(origin, 0, sizeof(*origin));
-	origin->key = key;
 	origin->address = (__u64)common;
 	origin->role = role_of(false, (struct tcp_sock *)common, state);
 	if (is_ending(state))
@@ -58,7 +48,7 @@ static __always_inline void seed(struct sock_common *common, bool is_open)
 	if (is_open && origin->kind == WIRE_FIN_WAIT2)
 		origin->cause = WIRE_CAUSE_SHUTDOWN;
 	origin->older = is_open;
-	add(origin);
+	put(origin, key, BPF_NOEXIST);
 }
 
 /* A record for the frontend, if the socket is one that it asks for. */
@@ -204,14 +194,13 @@ static __always_inline void seed_small_socket(struct inet_timewait_sock *small)
 		return;
 	__builtin_memset(origin, 0, sizeof(*origin));
 	describe(false, origin, common, local_port);
-	origin->key = key_of_small(false, common, local_port);
 	origin->kind = WIRE_FIN_WAIT2;
 	origin->since_ns = small_socket_since_ns(small);
 	origin->entered_from = TCP_FIN_WAIT2;
 	origin->approximate_since = 1;
 	origin->no_byte_counts = 1;
 	origin->phase = WIRE_PHASE_SMALL;
-	add(origin);
+	put(origin, key_of_small(false, common, local_port), BPF_NOEXIST);
 }
 
 /* Before that, every socket of a namespace: what has no file is not accepted, or closed already. */

@@ -17,6 +17,7 @@
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
 
+#define EEXIST 17
 #define ECONNABORTED 103
 #define ECONNRESET 104
 #define ETIMEDOUT 110

@@ -337,6 +337,17 @@ static __always_inline void complete(struct wire_origin *origin)
 	origin->opener_source = opener->source;
 }
 
+/* Puts it in. BPF_ANY: in place of an older one that nobody saw end. */
+static __always_inline void put(struct wire_origin *origin, __u64 key, __u64 flags)
+{
+	long error;
+
+	origin->key = key;
+	error = bpf_map_update_elem(&connections, &key, origin, flags);
+	if (error && error != -EEXIST)
+		count_loss(connections_full);
+}
+
 /* Nothing more is to be told of the connection; false: somebody else has told it. */
 static __always_inline bool take(__u64 key, bool has_opener)
 {

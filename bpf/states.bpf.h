@@ -57,14 +57,6 @@ static __always_inline __u64 name_connection(struct sock *sk)
 	return key_of(settings.typed, &sk->__sk_common);
 }
 
-/* Puts it in. BPF_ANY: in place of an older one that nobody saw end. */
-static __always_inline void put(struct wire_origin *origin, __u64 key, __u64 flags)
-{
-	origin->key = key;
-	if (bpf_map_update_elem(&connections, &key, origin, flags) && flags == BPF_ANY)
-		count_loss(connections_full);
-}
-
 /* The current process called connect(). A socket can be used again after a disconnect. */
 static __always_inline void on_connect(struct sock *sk)
 {

@@ -5,13 +5,19 @@ import System
 
 /// What the rounds remember of those before.
 struct Rounds {
+  /// A connection by its cookie; by its tuple where there are no cookies, as its key is an address that is used again.
+  struct Told: Hashable {
+    var cookie: UInt64 = 0
+    var connection: Connection?
+  }
+
   /// When each part is due next, CLOCK_BOOTTIME.
   var next: UInt64 = 0
   var nextAudit: UInt64 = 0
   var nextWalk: UInt64 = 0
   var nextFull: UInt64 = 0
-  /// What waits and was told, by key, so that it is told once.
-  var told: Set<UInt64> = []
+  /// What waits and was told, so that it is told once.
+  var told: Set<Told> = []
   /// Connections that had sent the first FIN and are gone: TIME_WAIT or not, nobody knows.
   var unconfirmed: UInt64 = 0
 
@@ -52,11 +58,12 @@ extension Session {
   func tellWaiting(minAge: UInt64) throws {
     var due: [UInt64] = []
     var isHeld = false
-    var still: Set<UInt64> = []
+    var still: Set<Rounds.Told> = []
     let (keys, isFull) = try connections()
     try audit(over: keys, minAge: minAge) { record in
-      if isFull { still.insert(record.socket) }
-      guard !rounds.told.contains(record.socket) else { return }
+      let name = name(of: record)
+      if isFull { still.insert(name) }
+      guard !rounds.told.contains(name) else { return }
       due.append(record.socket)
       if record.kind == .closeWait { isHeld = true }
     }
@@ -70,10 +77,14 @@ extension Session {
     }
   }
 
+  func name(of record: KernelOrigin) -> Rounds.Told {
+    plan.isTyped ? Rounds.Told(cookie: record.socket) : Rounds.Told(connection: record.connection)
+  }
+
   /// What has left meanwhile comes through the ring.
   private func tell(_ keys: [UInt64], _ holders: borrowing HolderIndex, minAge: UInt64) throws {
     try audit(over: keys, minAge: minAge) { record in
-      rounds.told.insert(record.socket)
+      rounds.told.insert(name(of: record))
       enter(holders.completing(record), holders: holders.holders(of: record.socket))
     }
   }

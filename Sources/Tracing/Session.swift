@@ -214,6 +214,7 @@ final class Session {
 
   func enter(_ record: KernelOrigin?, holders: [Holder] = []) {
     guard let record else { return }
+    if record.kind == .closeWaitEnd || record.kind == .timeWait { rounds.told.remove(name(of: record)) }
     ledger.enter(record, holders: holders, clock: clock) { batch.append(.origin($0)) }
   }
 

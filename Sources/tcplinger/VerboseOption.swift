@@ -45,7 +45,7 @@ struct ProgramList: Equatable {
     let names = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     for name in names where !TraceSettings.programNames.contains(name) && !TraceSettings.isProgram(name) {
       throw ValidationError(
-        "'\(name)' is no program; there are \(TraceSettings.programNames.joined(separator: ", "))")
+        "the program '\(name)' is unknown; write one of \(TraceSettings.programNames.joined(separator: ", "))")
     }
     return ProgramList(names: names)
   }

@@ -75,7 +75,7 @@ extension EndToEndTests {
     func unknown() throws {
       let run = try Run.tcplinger(["--without", "iter/tcp,nothing"])
       #expect(run.ending == .status(64))
-      #expect(run.errors.text.contains("'nothing' is no program"))
+      #expect(run.errors.text.contains("the program 'nothing' is unknown"))
       #expect(run.errors.text.contains("tp_btf/kfree_skb") && run.errors.text.contains("iter/task_file"))
     }
 
