@@ -12,6 +12,8 @@ final class Diagnoses {
   }
 
   private var boxes: [UInt32: Box] = [:]
+  /// The cookies of older connections that were found here.
+  var seeded: Set<UInt64> = []
 
   var namespaces: [UInt32] { boxes.keys.sorted() }
 

@@ -119,7 +119,8 @@ extension HookPlan {
           "cannot trace without \(KernelProgram.rawState.hook): \(refusals.last?.reason ?? "it is refused")",
         mend: "leave it out of --without")
     }
-    if state == .rawState { refusals[0].isFelt = true }
+    // Where the kernel has no cookies to give, that is how this kernel is.
+    if state == .rawState { refusals[0].isFelt = support.cookies == nil }
     var plan = HookPlan(state: state, support: support, endsAlone: wishes.endsAlone)
     if !wishes.endsAlone {
       plan.accept = choose([

@@ -8,7 +8,16 @@ import System
 /// a program is refused.
 extension Session {
   private func find(_ record: KernelOrigin) -> Diagnoses.Answer {
-    diagnoses.find(record, cookie: plan.isTyped ? record.socket : SocketDiagnosis.anyCookie)
+    diagnoses.find(record, cookie: hasCookie(record) ? record.socket : SocketDiagnosis.anyCookie)
+  }
+
+  private func hasCookie(_ record: KernelOrigin) -> Bool {
+    plan.isTyped || diagnoses.seeded.contains(record.socket)
+  }
+
+  /// Is its TIME_WAIT told by the program on states, which knows the same connection by another key?
+  private func isToldByAnother(_ record: KernelOrigin) -> Bool {
+    !plan.isTyped && diagnoses.seeded.contains(record.socket) && !record.isSmall
   }
 
   /// Connections whose socket is gone, though no program saw it go.
@@ -21,7 +30,7 @@ extension Session {
     for record in gone {
       switch find(record) {
       case .found(let socket) where UInt32(socket.state) == State.timeWait:
-        try settle(record, found: State.timeWait)
+        try settle(record, found: isToldByAnother(record) ? .max : State.timeWait)
       case .found(let socket): hand(record, socket, minAge: minAge, body)
       case .none where record.isSmall:
         // Nobody knew that there was one.
@@ -47,7 +56,7 @@ extension Session {
       switch find(record) {
       case .unknown: break
       case .found(let socket) where UInt32(socket.state) == State.timeWait:
-        guard take(record) else { continue }
+        guard take(record), !isToldByAnother(record) else { continue }
         guard !settings.countsOnly else {
           note(1, .counts)
           continue
@@ -121,11 +130,19 @@ extension Session {
     body(record)
   }
 
-  /// Sockets that end, of before the tracer. Only by their cookies are they the same for the programs.
-  func seedByDiagnosis(_ netns: UInt32) {
-    guard plan.isTyped else { return }
+  /// Sockets that end, of before the tracer. Where the programs have no cookies they know them by other keys: those that
+  /// they have met are left out.
+  func seedByDiagnosis(_ netns: UInt32) throws {
     let states = [State.finWait1, State.finWait2, State.closeWait, State.closing]
-    diagnoses.forEachSocket(of: netns, states: states) { socket in
+    var sockets: [DiagnosedSocket] = []
+    diagnoses.forEachSocket(of: netns, states: states) { sockets.append($0) }
+    var known: Set<Connection> = []
+    if !plan.isTyped {
+      try object.forEachElement(of: "connections") { _, value in
+        if KernelOrigin.isEnding(value), let record = decode(value) { known.insert(record.connection) }
+      }
+    }
+    for socket in sockets where !known.contains(socket.connection(netns: netns)) {
       let isCloseWait = UInt32(socket.state) == State.closeWait
       var origin = wire_origin()
       origin.key = socket.cookie
@@ -143,7 +160,7 @@ extension Session {
       if !isCloseWait && !socket.is_time_wait && socket.inode != 0 {
         origin.cause = UInt8(WIRE_CAUSE_SHUTDOWN.rawValue)
       }
-      _ = object.add(origin, at: socket.cookie, to: "connections")
+      if object.add(origin, at: socket.cookie, to: "connections") { diagnoses.seeded.insert(socket.cookie) }
     }
   }
 

@@ -18,7 +18,7 @@ extension Session {
     if isDiagnosed {
       // What a program finds it knows better.
       if plan.files != nil { _ = try findHolders() }
-      for netns in diagnoses.namespaces { seedByDiagnosis(netns) }
+      for netns in diagnoses.namespaces { try seedByDiagnosis(netns) }
     }
     let holders = try findHolders()
     if settings.followsChildren { try object.insert(object.tracer, intoSet: "target_pids") }

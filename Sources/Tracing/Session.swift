@@ -95,7 +95,7 @@ final class Session {
       wire.has_understudies = plan.needsUnderstudies ? 1 : 0
       wire.ends_alone = plan.endsAlone ? 1 : 0
       wire.accept_hooked = plan.accept == .acceptExit || plan.accept == .acceptReturn ? 1 : 0
-      wire.describes_early = plan.audit == nil || plan.files == nil ? 1 : 0
+      wire.describes_early = [plan.audit, plan.files, plan.sockets].contains(nil) ? 1 : 0
       // Whose a process is then is asked of /proc.
       if settings.followsChildren && plan.fork == nil { wire.filter_pids = 0 }
     }
