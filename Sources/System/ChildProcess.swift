@@ -27,6 +27,16 @@ public struct ChildProcess: Sendable {
     return ChildProcess(pid: pid)
   }
 
+  /// Until its status is asked for, /proc still names it.
+  ///
+  /// - Throws: where the kernel keeps no status, as while SIGCHLD is ignored.
+  public func hasEnded() throws(SystemError) -> Bool {
+    var ended = siginfo_t()
+    let result = waitid(P_PID, id_t(pid), &ended, WEXITED | WNOHANG | WNOWAIT)
+    guard result == 0 || errno == EINTR else { throw SystemError("wait for", "the command") }
+    return ended.si_signo != 0
+  }
+
   /// The exit status as a shell gives it (128 and the signal, for a death by one); nil while it runs.
   ///
   /// - Throws: where the kernel keeps no status, as while SIGCHLD is ignored.

@@ -24,18 +24,20 @@ struct FollowedRun: ~Copyable {
 
   /// The exit status of the command, or that of leaks.
   mutating func run() throws -> Int32 {
-    var status: Int32?
-    while status == nil {
+    var hasEnded = false
+    while !hasEnded {
       waitForSomething()
       take()
       while let signal = signals.take() {
         if signal.number != SIGCHLD && signal.isFromProcess { child.send(signal.number) }
       }
-      status = try statusIfEnded()
+      hasEnded = try ofChild { child throws(SystemError) in try child.hasEnded() }
     }
     // They were meant for the command, and must not cut the report short.
     while signals.take() != nil {}
     tracer.stop()
+    // Whose a process is may be asked of /proc until here.
+    let status = try ofChild { child throws(SystemError) in try child.statusIfEnded() }
     take()
     tally.add(tracer.queue.dropped)
     var failure: Failure?
@@ -58,9 +60,9 @@ struct FollowedRun: ~Copyable {
     return status ?? 0
   }
 
-  private func statusIfEnded() throws -> Int32? {
+  private func ofChild<Answer>(_ ask: (ChildProcess) throws(SystemError) -> Answer) throws -> Answer {
     do throws(SystemError) {
-      return try child.statusIfEnded()
+      return try ask(child)
     } catch {
       throw Failure(status: Failure.running, line: "\(error); what it leaked is not known: run it again")
     }

@@ -8,9 +8,10 @@ extension KernelTests {
     /// A Python program that has a connection whose other end it has closed; then the given lines.
     private func program(_ lines: String) -> String {
       """
-      import os, socket, sys, time
+      import os, select, socket, sys, time
       l = socket.socket(); l.bind(("127.0.0.1", 0)); l.listen(5)
       c = socket.create_connection(l.getsockname()); s, _ = l.accept(); s.close()
+      select.select([c], [], [])
       \(lines)
       """
     }
