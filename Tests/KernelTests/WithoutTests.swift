@@ -26,7 +26,8 @@ extension KernelTests {
       try older.server.readEnd()
       let tracer = try Tracer("--without", without, "--min-age", "300ms")
       let start = try tracer.start()
-      let isRaw = without.contains("tp_btf") || start.kernel?.hasPrefix("5.10.") == true  // it has no cookies to give
+      // Linux 5.10 has no cookies to give.
+      let isRaw = without.contains("tp_btf") || start.kernel?.hasPrefix("5.10.") == true
       #expect(start.hooks?.contains("\(isRaw ? "raw_tp" : "tp_btf")/inet_sock_set_state") == true)
 
       // A leak of before.
