@@ -9,10 +9,7 @@
 
 #include "origin.bpf.h"
 
-/*
- * Its state, if it is this connection's socket still; 0 if its memory is another's, which has
- * another key.
- */
+/* Its state; 0: its memory is another connection's by now, which has another key. */
 static __always_inline __u8 state_of(const struct wire_origin *origin)
 {
 	struct sock_common *common = (void *)origin->address;

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * What is older than the tracer, and who has what open. Read by the frontend from iterators, none
- * of which runs by itself.
- */
+/* What is older than the tracer, and who has what open: iterators that the frontend runs. */
 #ifndef TCPLINGER_FILES_BPF_H
 #define TCPLINGER_FILES_BPF_H
 
@@ -95,7 +92,7 @@ static __always_inline void begin_walk(struct queue_walk *walk, struct sock *lis
 	walk->listener = listener;
 	walk->request = BPF_CORE_READ(icsk, icsk_accept_queue.rskq_accept_head);
 	walk->holder.accept_queue = BPF_CORE_READ(listener, sk_ack_backlog);
-	walk->holder.accept_limit = BPF_CORE_READ(listener, sk_max_ack_backlog);
+	walk->holder.accept_limit = BPF_CORE_READ(listener, sk_max_ack_backlog) + 1;
 }
 
 static long write_next_queued(__u32 index, struct queue_walk *walk)

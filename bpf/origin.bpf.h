@@ -149,7 +149,9 @@ static __always_inline void explain_close_wait(bool typed, struct wire_origin *o
 					       struct tcp_sock *tcp)
 {
 	__u32 unread = READ(typed, tcp, rcv_nxt) - READ(typed, tcp, copied_seq);
+	__u32 acknowledged = READ(typed, tcp, snd_una);
 
+	origin->unsent_bytes = READ(typed, tcp, write_seq) - acknowledged;
 	origin->unread_bytes = unread ? unread - 1 : 0;
 	if (!READ(typed, (struct sock *)tcp, sk_socket))
 		origin->reason = WIRE_REASON_NOT_ACCEPTED;

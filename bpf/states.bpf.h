@@ -173,16 +173,13 @@ static __always_inline void on_close_wait_left(struct sock *sk)
 	__u64 key = key_of(settings.typed, &sk->__sk_common), now = bpf_ktime_get_boot_ns();
 	struct wire_origin *connection = bpf_map_lookup_elem(&connections, &key), end;
 	struct task_struct *task = current_task();
-	struct tcp_sock *tcp = as_tcp(settings.typed, sk);
+	struct tcp_sock *tcp;
 	bool is_brief;
 
-	if (!connection || !tcp)
+	if (!connection)
 		return;
-	if (!connection->phase) { /* its beginning was not seen */
-		connection->since_ns = packet_ns(settings.typed, tcp);
-		connection->approximate_since = 1;
-	}
-	is_brief = now - connection->since_ns < settings.min_age_ns &&
+	/* Its beginning was not seen: then it cannot be brief. */
+	is_brief = connection->phase && now - connection->since_ns < settings.min_age_ns &&
 		   !(settings.report_exits && READ(TASKS_ARE_TYPED, task, flags) & PF_EXITING &&
 		     process_acts(sk, task));
 	if (is_brief || !settings.want_close_wait) {
@@ -191,8 +188,13 @@ static __always_inline void on_close_wait_left(struct sock *sk)
 	}
 	__builtin_memcpy(&end, connection, sizeof(end));
 	complete(&end);
-	if (!take_record(&end))
+	tcp = as_tcp(settings.typed, sk);
+	if (!take_record(&end) || !tcp)
 		return;
+	if (!end.phase) {
+		end.since_ns = packet_ns(settings.typed, tcp);
+		end.approximate_since = 1;
+	}
 	describe(settings.typed, &end, (struct sock_common *)tcp,
 		 local_port_of(settings.typed, tcp));
 	end.kind = WIRE_CLOSE_WAIT_END;

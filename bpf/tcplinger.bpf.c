@@ -6,10 +6,7 @@
 #include "audit.bpf.h"
 #include "files.bpf.h"
 
-/*
- * A command and every process that it starts: the set of target processes grows and shrinks with
- * them.
- */
+/* A command and every process that it starts: the set of target processes follows them. */
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(handle_fork, struct task_struct *parent, struct task_struct *child)
 {
@@ -19,8 +16,7 @@ int BPF_PROG(handle_fork, struct task_struct *parent, struct task_struct *child)
 	if (from == to) /* a thread */
 		return 0;
 	if (!bpf_map_lookup_elem(&target_pids, &from))
-		bpf_map_delete_elem(&target_pids,
-				    &to); /* the pid of a target that is gone, used again */
+		bpf_map_delete_elem(&target_pids, &to); /* a target's, used again */
 	else if (bpf_map_update_elem(&target_pids, &to, &present, BPF_ANY))
 		count_loss(targets_full);
 	return 0;

@@ -93,8 +93,7 @@ struct wire_origin {
 	__u32 netns;	 /* inode number of the network namespace */
 	__u32 interface; /* that the socket is bound to; 0: none */
 	__u32 unread_bytes;
-	__u32 accept_queue; /* of the listener in whose queue it is: how many are */
-	__u32 accept_limit; /* and how many may be */
+	__u32 unsent_bytes; /* written, and not acknowledged by the peer */
 	__u16 local_port;
 	__u16 peer_port;
 	__u8 kind;
@@ -109,7 +108,6 @@ struct wire_origin {
 	__u8 approximate_since; /* since_ns is derived: from the peer's last packet, or a timer */
 	__u8 no_byte_counts;	/* a small socket older than the tracer, or nobody saw the end */
 	__u8 older;		/* it was open when the tracer came: see the map openers */
-	__u8 padding[4];
 	__u32 hash;
 	__u32 phase; /* set last: all that is known in it is there by then */
 };
@@ -120,8 +118,8 @@ struct wire_holder {
 	__u64 key; /* of the connection */
 	__u32 fd;
 	__u32 parent;	    /* thread group id of the process that started it, or that adopted it */
-	__u32 accept_queue; /* as above */
-	__u32 accept_limit; /* 0: it has the connection itself */
+	__u32 accept_queue; /* of the listener: how many are in it */
+	__u32 accept_limit; /* its backlog and 1; 0: the process has the connection itself */
 };
 
 /* What TIME_WAITs are counted by, where they are only counted. */
@@ -191,7 +189,7 @@ struct wire_settings {
 };
 
 _Static_assert(sizeof(struct wire_process) == 32, "wire_process");
-_Static_assert(sizeof(struct wire_origin) == 208, "wire_origin");
+_Static_assert(sizeof(struct wire_origin) == 200, "wire_origin");
 _Static_assert(sizeof(struct wire_holder) == 56, "wire_holder");
 _Static_assert(sizeof(struct wire_losses) == 56, "wire_losses");
 _Static_assert(sizeof(struct wire_settings) == 32, "wire_settings");

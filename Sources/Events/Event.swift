@@ -67,13 +67,17 @@ public struct Origin: Sendable {
     public var reason: Reason
     public var age: Age
     public var unreadBytes: UInt32
+    /// Written by the application, and not acknowledged by the peer (ss: Send-Q).
+    public var unsentBytes: UInt32
     public var holders: [Holder]
     /// For `notAccepted`: how full the listener's queue is.
     public var acceptQueue: AcceptQueue?
 
     public init(
-      reason: Reason, age: Age, unreadBytes: UInt32, holders: [Holder], acceptQueue: AcceptQueue? = nil
+      reason: Reason, age: Age, unreadBytes: UInt32, unsentBytes: UInt32 = 0, holders: [Holder],
+      acceptQueue: AcceptQueue? = nil
     ) {
+      self.unsentBytes = unsentBytes
       self.acceptQueue = acceptQueue
       self.reason = reason
       self.age = age

@@ -50,6 +50,8 @@ public struct KernelOrigin: Sendable {
   public var bytesSent: UInt64?
   public var bytesReceived: UInt64?
   public var unreadBytes: UInt32
+  /// Written by the application, and not acknowledged by the peer. Source: `tcp_sock.write_seq - snd_una`.
+  public var unsentBytes: UInt32
   /// Of the listener; nil where the socket waits in none, or none was looked for.
   public var acceptQueue: AcceptQueue?
 
@@ -78,8 +80,7 @@ public struct KernelOrigin: Sendable {
     bytesSent = wire.no_byte_counts == 0 ? wire.bytes_sent : nil
     bytesReceived = wire.no_byte_counts == 0 ? wire.bytes_received : nil
     unreadBytes = wire.unread_bytes
-    acceptQueue =
-      wire.accept_limit == 0 ? nil : AcceptQueue(length: wire.accept_queue, limit: wire.accept_limit)
+    unsentBytes = wire.unsent_bytes
   }
 
   /// Has the connection of this record begun to end? As cheap as it can be: there may be a million of them.
@@ -173,7 +174,7 @@ public struct KernelHolder: Sendable {
     let wire = record.unsafeLoadUnaligned(as: wire_holder.self)
     guard let process = Process(wire.process) else { throw .unknownKind(0) }
     socket = wire.key
-    queue = wire.accept_limit == 0 ? nil : AcceptQueue(length: wire.accept_queue, limit: wire.accept_limit)
+    queue = wire.accept_limit == 0 ? nil : AcceptQueue(length: wire.accept_queue, limit: wire.accept_limit - 1)
     holder = Holder(process: process, descriptor: wire.fd, parent: wire.parent)
   }
 }

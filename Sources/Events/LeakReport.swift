@@ -9,6 +9,7 @@ public struct LeakReport: Sendable {
     /// Connections that other processes hold as well: a close by this one alone will not end them.
     public var shared = 0
     public var unreadBytes: UInt64 = 0
+    public var unsentBytes: UInt64 = 0
     /// The fullest of the listeners' queues.
     public var acceptQueue: AcceptQueue?
     var peers: [Peer: Int] = [:]
@@ -91,6 +92,7 @@ extension LeakReport.Group {
     peers[peer, default: 0] += 1
     guard let closeWait else { return }
     unreadBytes += UInt64(closeWait.unreadBytes)
+    unsentBytes += UInt64(closeWait.unsentBytes)
     if closeWait.holders.contains(where: { $0.process.pid != process?.pid }) { shared += 1 }
     if let queue = closeWait.acceptQueue, queue.length >= acceptQueue?.length ?? 0 { acceptQueue = queue }
   }

@@ -65,7 +65,7 @@ public struct Ledger {
     }
     origin.state = .closeWait(
       Origin.CloseWait(
-        reason: record.reason, age: record.age, unreadBytes: record.unreadBytes,
+        reason: record.reason, age: record.age, unreadBytes: record.unreadBytes, unsentBytes: record.unsentBytes,
         holders: inherited(holders, opener: origin.opener, openedNanoseconds: record.openedNanoseconds),
         acceptQueue: record.reason == .notAccepted ? record.acceptQueue : nil))
     return origin

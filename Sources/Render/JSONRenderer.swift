@@ -102,6 +102,7 @@ public struct JSONRenderer {
       line.field("age_ms", closeWait.age)
       line.field("reason", word: closeWait.reason.rawValue)
       line.field("unread_bytes", UInt64(closeWait.unreadBytes))
+      line.field("unsent_bytes", UInt64(closeWait.unsentBytes))
       line.key("holders")
       line.array(closeWait.holders) { line, holder in
         line.append("{")

@@ -169,6 +169,11 @@ public struct LeakRenderer {
       line.append(grouped: Int(group.unreadBytes))
       line.append(" bytes unread\n")
     }
+    if group.unsentBytes > 0 {
+      note(&line)
+      line.append(grouped: Int(group.unsentBytes))
+      line.append(" bytes written and not taken by the peer: it may be blocked in send()\n")
+    }
     if let queue = group.acceptQueue {
       note(&line)
       line.append("accept queue ")
@@ -222,6 +227,7 @@ public struct LeakRenderer {
     line.append(row.secondsLeft.map { "\($0.rounded())" } ?? "null")
     line.field("shared", group.shared)
     line.field("unread_bytes", group.unreadBytes)
+    line.field("unsent_bytes", group.unsentBytes)
     line.key("accept_queue")
     if let queue = group.acceptQueue {
       line.append("{\"length\":")

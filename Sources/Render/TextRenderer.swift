@@ -104,6 +104,11 @@ public struct TextRenderer {
       line.append(closeWait.unreadBytes)
       line.append("B")
     }
+    if closeWait.unsentBytes > 0 {
+      line.append(", ")
+      line.append(closeWait.unsentBytes)
+      line.append("B unsent")
+    }
     if let queue = closeWait.acceptQueue {
       line.append(", accept queue ")
       line.append(queue.length)

@@ -112,6 +112,7 @@ extension Session {
       record.kind = .closeWait
       // The peer's FIN counts as one byte that is not read, and as one that was received.
       record.unreadBytes = socket.receive_queue > 0 ? socket.receive_queue - 1 : 0
+      record.unsentBytes = socket.send_queue
       record.reason =
         socket.inode == 0
         ? .notAccepted

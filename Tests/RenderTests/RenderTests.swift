@@ -70,7 +70,7 @@ private let timeWait = Origin.State.timeWait(cause: .close, enteredFrom: .finWai
     #expect(
       json(.origin(origin(.closeWait(closeWait)))).contains(
         """
-        "age_ms":5000.400,"age_is_estimate":true,"reason":"data_unread","unread_bytes":17,"holders":[\
+        "age_ms":5000.400,"age_is_estimate":true,"reason":"data_unread","unread_bytes":17,"unsent_bytes":0,"holders":[\
         {"pid":4123,"tid":4125,"comm":"nginx","fd":211},{"pid":4123,"tid":4125,"comm":"nginx","fd":212}]}
         """))
   }
