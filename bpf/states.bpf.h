@@ -172,7 +172,6 @@ static __always_inline void on_close_wait_left(struct sock *sk)
 {
 	__u64 key = key_of(settings.typed, &sk->__sk_common), now = bpf_ktime_get_boot_ns();
 	struct wire_origin *connection = bpf_map_lookup_elem(&connections, &key), end;
-	struct task_struct *task = current_task();
 	struct tcp_sock *tcp;
 	bool is_brief;
 
@@ -180,8 +179,8 @@ static __always_inline void on_close_wait_left(struct sock *sk)
 		return;
 	/* Its beginning was not seen: then it cannot be brief. */
 	is_brief = connection->phase && now - connection->since_ns < settings.min_age_ns &&
-		   !(settings.report_exits && READ(TASKS_ARE_TYPED, task, flags) & PF_EXITING &&
-		     process_acts(sk, task));
+		   !(settings.report_exits && process_acts(sk, current_task()) &&
+		     READ(TASKS_ARE_TYPED, current_task(), flags) & PF_EXITING);
 	if (is_brief || !settings.want_close_wait) {
 		take_record(connection);
 		return;
