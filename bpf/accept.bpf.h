@@ -65,10 +65,11 @@ static __u64 named[NAMED];
 SEC("tp_btf/tcp_rcv_space_adjust")
 int BPF_PROG(handle_read, struct sock *sk)
 {
-	__u64 key = key_of(true, &sk->__sk_common), *note = &named[key % NAMED];
+	__u64 key = key_of(true, &sk->__sk_common), cookie = sk->__sk_common.skc_cookie.counter;
+	__u64 *note = &named[cookie % NAMED];
 	struct wire_origin *connection;
 
-	if (*note == key || !sk->sk_lock.owned || is_kernel_thread())
+	if ((settings.typed && *note == cookie) || !sk->sk_lock.owned || is_kernel_thread())
 		return 0;
 	connection = bpf_map_lookup_elem(&connections, &key);
 	if (is_to_be_named(connection) && !connection->opener.pid) {
@@ -76,7 +77,7 @@ int BPF_PROG(handle_read, struct sock *sk)
 		barrier(); /* it is there when its source is */
 		connection->opener_source = WIRE_SOURCE_FIRST_READ;
 	}
-	*note = key;
+	*note = cookie;
 	return 0;
 }
 

@@ -200,13 +200,14 @@ static __always_inline void seed_small_socket(struct inet_timewait_sock *small)
 	put(origin, key_of_small(false, common, local_port), BPF_NOEXIST);
 }
 
-/* Before that, every socket of a namespace: what has no file is not accepted, or closed already. */
+/* Before that, every socket of a namespace: what no process has open, or what is ending already. */
 SEC("iter/tcp")
 int visit_sockets(struct bpf_iter__tcp *context)
 {
 	struct sock_common *common = context->sk_common;
 	struct inet_timewait_sock *small;
 	struct sock *sk;
+	bool has_file;
 
 	if (!common)
 		return 0;
@@ -214,8 +215,9 @@ int visit_sockets(struct bpf_iter__tcp *context)
 		give_cookie((void *)common);
 	sk = (void *)bpf_skc_to_tcp_sock(common);
 	small = (void *)bpf_skc_to_tcp_timewait_sock(common);
-	if (sk && !BPF_CORE_READ(sk, sk_socket))
-		seed(&sk->__sk_common, false);
+	has_file = sk && BPF_CORE_READ(sk, sk_socket);
+	if (sk && (!has_file || is_ending(READ(false, common, skc_state))))
+		seed(common, has_file);
 	else if (small && BPF_CORE_READ(small, tw_substate) == TCP_FIN_WAIT2)
 		seed_small_socket(small);
 	return 0;

@@ -177,8 +177,12 @@ static __always_inline void on_close_wait_left(struct sock *sk)
 
 	if (!connection)
 		return;
-	/* Its beginning was not seen: then it cannot be brief. */
-	is_brief = connection->phase && now - connection->since_ns < settings.min_age_ns &&
+	if (!connection->phase) { /* its beginning was not seen */
+		tcp = as_tcp(settings.typed, sk);
+		connection->since_ns = tcp ? packet_ns(settings.typed, tcp) : now;
+		connection->approximate_since = 1;
+	}
+	is_brief = now - connection->since_ns < settings.min_age_ns &&
 		   !(settings.report_exits && process_acts(sk, current_task()) &&
 		     READ(TASKS_ARE_TYPED, current_task(), flags) & PF_EXITING);
 	if (is_brief || !settings.want_close_wait) {
@@ -190,10 +194,6 @@ static __always_inline void on_close_wait_left(struct sock *sk)
 	tcp = as_tcp(settings.typed, sk);
 	if (!take_record(&end) || !tcp)
 		return;
-	if (!end.phase) {
-		end.since_ns = packet_ns(settings.typed, tcp);
-		end.approximate_since = 1;
-	}
 	describe(settings.typed, &end, (struct sock_common *)tcp,
 		 local_port_of(settings.typed, tcp));
 	end.kind = WIRE_CLOSE_WAIT_END;

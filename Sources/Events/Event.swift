@@ -72,11 +72,14 @@ public struct Origin: Sendable {
     public var holders: [Holder]
     /// For `notAccepted`: how full the listener's queue is.
     public var acceptQueue: AcceptQueue?
+    /// For `notAccepted`: everybody who has the listener, and could accept.
+    public var listeners: [Holder]
 
     public init(
       reason: Reason, age: Age, unreadBytes: UInt32, unsentBytes: UInt32 = 0, holders: [Holder],
-      acceptQueue: AcceptQueue? = nil
+      acceptQueue: AcceptQueue? = nil, listeners: [Holder] = []
     ) {
+      self.listeners = listeners
       self.unsentBytes = unsentBytes
       self.acceptQueue = acceptQueue
       self.reason = reason

@@ -25,6 +25,16 @@ public struct HolderIndex: Sendable {
     entries(of: socket).filter { $0.queue == nil }.map(\.holder)
   }
 
+  /// Who has the listener in whose queue the connection waits: each process once.
+  public func listeners(of socket: UInt64) -> [Holder] {
+    var found: [Holder] = []
+    for entry in entries(of: socket)
+    where entry.queue != nil && found.last?.process.pid != entry.holder.process.pid {
+      found.append(entry.holder)
+    }
+    return found
+  }
+
   /// With the owner of the listener in whose queue the connection waits, where that is how it is known.
   public func completing(_ record: KernelOrigin) -> KernelOrigin {
     guard record.kind == .closeWait, record.reason == .notAccepted,

@@ -16,9 +16,12 @@ public struct Ledger {
 
   /// The events that one record of the kernel makes; none if the filter holds it back.
   ///
-  /// - Parameter holders: for `closeWait`, the descriptors of the socket that were found open.
+  /// - Parameters:
+  ///   - holders: for `closeWait`, the descriptors of the socket that were found open.
+  ///   - listeners: for what is not accepted, who has the listener.
   public mutating func enter(
-    _ record: KernelOrigin, holders: [Holder] = [], clock: BootClock, _ emit: (Origin) -> Void
+    _ record: KernelOrigin, holders: [Holder] = [], listeners: [Holder] = [], clock: BootClock,
+    _ emit: (Origin) -> Void
   ) {
     switch record.kind {
     case .timeWait:
@@ -31,7 +34,7 @@ public struct Ledger {
       tell(origin, emit)
     case .gone: break
     case .closeWait:
-      if tell(closeWait(record, holders: holders, clock: clock), emit) {
+      if tell(closeWait(record, holders: holders, listeners: listeners, clock: clock), emit) {
         toldCloseWaits.insert(record.socket)
       } else {
         toldCloseWaits.remove(record.socket)
@@ -39,7 +42,7 @@ public struct Ledger {
     case .closeWaitEnd:
       // It passed the minimum age and left before anybody looked: it is told now, and its end with it.
       let wasTold = toldCloseWaits.remove(record.socket) != nil
-      guard wasTold || tell(closeWait(record, holders: [], clock: clock), emit) else { return }
+      guard wasTold || tell(closeWait(record, holders: [], listeners: [], clock: clock), emit) else { return }
       var end = Origin(record, clock: clock)
       end.process = record.closer
       end.attribution = record.closer == nil ? .unknown : .traced
@@ -56,7 +59,9 @@ public struct Ledger {
   }
 
   /// A CLOSE_WAIT is the holder's. Among several the opener is meant, as the others got it from there.
-  private func closeWait(_ record: KernelOrigin, holders: [Holder], clock: BootClock) -> Origin {
+  private func closeWait(
+    _ record: KernelOrigin, holders: [Holder], listeners: [Holder], clock: BootClock
+  ) -> Origin {
     var origin = Origin(record, clock: clock)
     let main = holders.first { $0.process.pid == record.opener?.pid } ?? holders.first
     if let main {
@@ -65,9 +70,11 @@ public struct Ledger {
     }
     origin.state = .closeWait(
       Origin.CloseWait(
-        reason: record.reason, age: record.age, unreadBytes: record.unreadBytes, unsentBytes: record.unsentBytes,
+        reason: record.reason, age: record.age, unreadBytes: record.unreadBytes,
+        unsentBytes: record.unsentBytes,
         holders: inherited(holders, opener: origin.opener, openedNanoseconds: record.openedNanoseconds),
-        acceptQueue: record.reason == .notAccepted ? record.acceptQueue : nil))
+        acceptQueue: record.reason == .notAccepted ? record.acceptQueue : nil,
+        listeners: record.reason == .notAccepted ? listeners : []))
     return origin
   }
 }

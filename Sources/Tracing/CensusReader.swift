@@ -102,6 +102,7 @@ extension CensusSettings {
       if listsTimeWaits && state == .timeWait {
         return census.timeWaits.append(ListedTimeWait(connection: connection, role: role))
       }
+      if details.contains(.tuple), role != .server, state != .listen { census.addPort(connection) }
       var group = SocketCensus.Group(connection, state, role)
       var count = SocketCensus.Count(sockets: 1)
       if details.contains(.owner) {
@@ -153,7 +154,9 @@ private struct Listeners {
   ) -> SocketCensus.Owner {
     switch state {
     case .timeWait: return .beforeWatch
+    // One with a file was accepted, and no process has it: it is in flight, or registered with io_uring.
     case .established, .closeWait, .synReceived:
+      guard socket.inode == 0 else { return .unknown }
       let candidates = byPort[socket.local_port, default: []].filter { $0.accepts(socket) }
       guard candidates.count == 1, case .holder(let process)? = owners.of(candidates[0])?.owner else {
         return .unknown

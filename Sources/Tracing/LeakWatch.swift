@@ -5,6 +5,7 @@ import System
 /// What is in CLOSE_WAIT, or stuck in FIN_WAIT2, right now, on the whole host. Used on one thread.
 public final class LeakWatch {
   private let session: Session
+  public let settings: TraceSettings
   private let isLive: Bool
   private var isSeeded = false
 
@@ -14,6 +15,7 @@ public final class LeakWatch {
     // Nothing goes through the ring, which nobody reads: what waits is found where it waits.
     settings.countsOnly = true
     session = try Session.start(settings, attaches: isLive)
+    self.settings = settings
     self.isLive = isLive
   }
 

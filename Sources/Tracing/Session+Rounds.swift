@@ -85,7 +85,9 @@ extension Session {
   private func tell(_ keys: [UInt64], _ holders: borrowing HolderIndex, minAge: UInt64) throws {
     try audit(over: keys, minAge: minAge) { record in
       rounds.told.insert(name(of: record))
-      enter(holders.completing(record), holders: holders.holders(of: record.socket))
+      enter(
+        holders.completing(record), holders: holders.holders(of: record.socket),
+        listeners: holders.listeners(of: record.socket))
     }
   }
 
@@ -104,7 +106,8 @@ extension Session {
     let holders = try found ?? (isHeld ? findHolders() : HolderIndex())
     for record in records {
       all.enter(
-        holders.completing(record), holders: holders.holders(of: record.socket), clock: clock, body)
+        holders.completing(record), holders: holders.holders(of: record.socket),
+        listeners: holders.listeners(of: record.socket), clock: clock, body)
     }
   }
 

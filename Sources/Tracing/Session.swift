@@ -184,6 +184,7 @@ final class Session {
       queue.push(takeBatch())
     }
     rounds = Rounds(toldBefore: rounds)
+    if settings.tellsAllAtEnd { rounds.told = [] }
     try read(ring)
     // What the followed processes leave behind is theirs, however young it is.
     if settings.followsChildren { try tellWaiting(minAge: 0) }
@@ -212,10 +213,10 @@ final class Session {
     object.suspendedNanoseconds = Host.suspendedNanoseconds
   }
 
-  func enter(_ record: KernelOrigin?, holders: [Holder] = []) {
+  func enter(_ record: KernelOrigin?, holders: [Holder] = [], listeners: [Holder] = []) {
     guard let record else { return }
     if record.kind == .closeWaitEnd || record.kind == .timeWait { rounds.told.remove(name(of: record)) }
-    ledger.enter(record, holders: holders, clock: clock) { batch.append(.origin($0)) }
+    ledger.enter(record, holders: holders, listeners: listeners, clock: clock) { batch.append(.origin($0)) }
   }
 
   /// The programs and this reader are built from one header; what does not fit is lost, and counted.

@@ -21,6 +21,8 @@ public struct TraceSettings: Sendable {
   public var followsChildren = false
   /// A CLOSE_WAIT that ends because its process does is told, however short it was.
   public var reportsExits = false
+  /// When it is stopped it tells all that waits once more, as it is then.
+  public var tellsAllAtEnd = false
   /// TIME_WAITs are counted by process and peer in the kernel, and no event is made of them.
   public var countsOnly = false
   /// Nothing has to be remembered of a connection before it begins to end: neither who opened it nor its bytes.
