@@ -51,6 +51,25 @@ public struct Finding: Sendable {
     public init(_ name: String, _ value: (some BinaryInteger)?) { self.init(name, value.map { Double($0) }) }
   }
 
+  /// Connections by the service that they are of.
+  public struct Service: Sendable, Equatable {
+    public var family: Family
+    public var address: Address
+    /// nil: clients, each of which has another.
+    public var port: UInt16?
+    /// This host serves it; else it is a client of it.
+    public var isServer: Bool
+    public var count: Int
+
+    public init(family: Family, address: Address, port: UInt16?, isServer: Bool, count: Int) {
+      self.family = family
+      self.address = address
+      self.port = port
+      self.isServer = isServer
+      self.count = count
+    }
+  }
+
   /// A process that has a part in it, and which.
   public struct Actor: Sendable, Equatable {
     public var process: Process?
@@ -88,6 +107,8 @@ public struct Finding: Sendable {
   /// Sentences with the figures.
   public var seen: [String]
   public var figures: [Figure]
+  /// Where: most connections first.
+  public var services: [Service]
   public var actors: [Actor]
   public var meaning: String
   /// What to do where it comes from.
@@ -98,11 +119,14 @@ public struct Finding: Sendable {
   public var grounds: String
   /// What was asked for and is not known.
   public var unknown: [String]
+  /// A note that is true of most hosts: no news.
+  public var isCommon = false
   public var sources: [String]
 
   public init(
     rule: String, title: String, severity: Severity, netns: UInt32?, subject: Subject, seen: [String],
-    figures: [Figure], actors: [Actor], meaning: String, remedies: [String], settings: [Setting],
+    figures: [Figure], services: [Service] = [], actors: [Actor], meaning: String, remedies: [String],
+    settings: [Setting],
     certainty: Certainty, grounds: String, unknown: [String], sources: [String]
   ) {
     self.rule = rule
@@ -112,6 +136,7 @@ public struct Finding: Sendable {
     self.subject = subject
     self.seen = seen
     self.figures = figures
+    self.services = services
     self.actors = actors
     self.meaning = meaning
     self.remedies = remedies

@@ -73,6 +73,8 @@ public struct SocketCensus: Sendable {
   }
 
   public private(set) var groups: [Group: Count] = [:]
+  /// Local ports of connections that are no server's, where tuples were asked for.
+  public private(set) var localPorts: [LocalAddress: Set<UInt16>] = [:]
   /// Where they were asked for, every TIME_WAIT by itself, in no group until `resolve`.
   public var timeWaits: [ListedTimeWait] = []
   /// Network namespaces that were read, by inode number.
@@ -85,6 +87,18 @@ public struct SocketCensus: Sendable {
   public var unowned = 0
 
   public init() {}
+
+  public struct LocalAddress: Hashable, Sendable {
+    public var netns: UInt32
+    public var family: Family
+    public var address: Address
+  }
+
+  public mutating func addPort(_ connection: Connection) {
+    let address = LocalAddress(
+      netns: connection.netns, family: connection.family, address: connection.local.address)
+    localPorts[address, default: []].insert(connection.local.port)
+  }
 
   /// Groups that are kept apart at the most; by state there are ten in a network namespace.
   public static let mostGroups = 262_144

@@ -118,6 +118,16 @@ public struct JSONRenderer {
         line.field("limit", queue.limit)
         line.append("}")
       }
+      if !closeWait.listeners.isEmpty {
+        line.key("listeners")
+        line.array(closeWait.listeners) { line, holder in
+          line.append("{")
+          line.append(holder.process)
+          line.append(",\"fd\":")
+          line.append(holder.descriptor)
+          line.append("}")
+        }
+      }
     case .closeWaitEnd(let cause, let held):
       line.field("held_ms", held)
       line.field("cause", word: cause.rawValue)

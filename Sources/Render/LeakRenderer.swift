@@ -85,9 +85,12 @@ public struct LeakRenderer {
     }
     if !stuck.isEmpty {
       line.append(leaks.isEmpty ? "" : "\n")
-      line.append("FIN_WAIT2: the process has closed, the peer has not\n")
+      line.append("FIN_WAIT2: the process has closed, or shut down its side, and the peer has not closed\n")
       renderHeader(&line)
-      for row in stuck { render(row, &line) }
+      for row in stuck {
+        render(row, &line)
+        renderStuckNotes(row.group, &line)
+      }
     }
   }
 
@@ -164,6 +167,42 @@ public struct LeakRenderer {
 
   /// What does not fit into a column, below the row that it belongs to.
   private func renderNotes(_ group: LeakReport.Group, _ line: inout LineBuffer) {
+    switch group.part {
+    case .relayed:
+      for (far, count) in group.waitsFor(Self.shownPeers) {
+        note(&line)
+        line.append("no leak: a relay, which has passed the end on and waits for ")
+        line.append(far)
+        line.append(" (")
+        line.append(grouped: count)
+        line.append(")\n")
+      }
+    case .awaited:
+      note(&line)
+      line.append("no leak yet: the peer has only shut down its side, and waits for what comes\n")
+    case .leak: break
+    }
+    renderFarEnds(group, &line)
+    if group.unheld > 0 {
+      note(&line)
+      line.append(grouped: group.unheld)
+      line.append(" that no process has open: in flight in a unix socket, or registered with io_uring\n")
+    }
+    for process in group.openedBy {
+      note(&line)
+      line.append("opened by ")
+      line.append(named: process)
+      line.append("\n")
+    }
+    if group.listenedBy.count > 1 {
+      note(&line)
+      line.append("who could accept: ")
+      for (index, process) in group.listenedBy.enumerated() {
+        if index > 0 { line.append(", ") }
+        line.append(named: process)
+      }
+      line.append("\n")
+    }
     if group.reason == .dataUnread {
       note(&line)
       line.append(grouped: Int(group.unreadBytes))
@@ -189,6 +228,30 @@ public struct LeakRenderer {
       note(&line)
       line.append(grouped: group.shared)
       line.append(" held by other processes too: each must close (--each names them)\n")
+    }
+  }
+
+  private func renderStuckNotes(_ group: LeakReport.Group, _ line: inout LineBuffer) {
+    renderFarEnds(group, &line)
+    if group.part == .relayed {
+      note(&line)
+      line.append("a relay: it has passed on the end of another connection\n")
+    } else if group.halfClosed > 0 {
+      note(&line)
+      line.append(grouped: group.halfClosed)
+      line.append(" half closed by shutdown(): the process reads on\n")
+    }
+  }
+
+  /// The processes at the other end, where they are on this host.
+  private func renderFarEnds(_ group: LeakReport.Group, _ line: inout LineBuffer) {
+    for (far, count) in group.farEnds(.max) where far.process != nil {
+      note(&line)
+      line.append("the other end: ")
+      line.append(far)
+      line.append(" (")
+      line.append(grouped: count)
+      line.append(")\n")
     }
   }
 
@@ -225,7 +288,9 @@ public struct LeakRenderer {
     line.append(json: row.descriptorGrowth)
     line.key("exhausted_in_s")
     line.append(row.secondsLeft.map { "\($0.rounded())" } ?? "null")
+    line.field("part", word: group.part.word)
     line.field("shared", group.shared)
+    line.field("unheld", group.unheld)
     line.field("unread_bytes", group.unreadBytes)
     line.field("unsent_bytes", group.unsentBytes)
     line.key("accept_queue")
@@ -239,18 +304,63 @@ public struct LeakRenderer {
     }
     line.key("peers")
     line.array(group.busiestPeers(Self.shownPeers)) { line, entry in
-      line.append("{\"address\":\"")
-      line.append(entry.peer.address, entry.peer.family)
-      line.append("\",\"port\":")
-      if let port = entry.peer.port { line.append(port) } else { line.append("null") }
+      line.append("{")
+      line.append(json: entry.peer)
       line.field("count", entry.count)
       line.append("}")
+    }
+    for (key, processes) in [
+      ("opened_by" as StaticString, group.openedBy), ("also_held_by", group.heldBy),
+      ("listeners", group.listenedBy),
+    ] {
+      line.key(key)
+      line.array(processes) { line, process in
+        line.append("{\"pid\":")
+        line.append(process.pid)
+        line.key("comm")
+        line.append(json: process.comm)
+        line.append("}")
+      }
+    }
+    for (key, ends) in [
+      ("peer_processes" as StaticString, group.farEnds(.max).filter { $0.far.process != nil }),
+      ("waits_for", group.waitsFor(.max)),
+    ] {
+      line.key(key)
+      line.array(ends) { line, entry in
+        line.append("{\"pid\":")
+        if let process = entry.far.process { line.append(process.pid) } else { line.append("null") }
+        line.key("comm")
+        if let process = entry.far.process { line.append(json: process.comm) } else { line.append("null") }
+        line.append(",")
+        line.append(
+          json: LeakReport.Peer(family: entry.far.family, address: entry.far.address, port: entry.far.port))
+        line.field("count", entry.count)
+        line.append("}")
+      }
     }
     line.append("}")
   }
 }
 
+extension HalfClosures.Part {
+  var word: String {
+    switch self {
+    case .leak: "leak"
+    case .relayed: "relayed"
+    case .awaited: "awaited"
+    }
+  }
+}
+
 extension LineBuffer {
+  fileprivate mutating func append(json peer: LeakReport.Peer) {
+    append("\"address\":\"")
+    append(peer.address, peer.family)
+    append("\",\"port\":")
+    if let port = peer.port { append(port) } else { append("null") }
+  }
+
   /// A number with a comma between each three digits.
   mutating func append(grouped number: Int) { append(Digits.grouped(number)) }
 
@@ -269,6 +379,22 @@ extension LineBuffer {
   /// With three decimals; null if it is not known.
   fileprivate mutating func append(json rate: Double?) {
     append(rate.map { "\(($0 * 1000).rounded() / 1000)" } ?? "null")
+  }
+
+  /// `nginx[4123]`.
+  mutating func append(named process: Process) {
+    append(escaping: process.comm)
+    append("[")
+    append(process.pid)
+    append("]")
+  }
+
+  fileprivate mutating func append(_ far: LeakReport.Far) {
+    append(LeakReport.Peer(family: far.family, address: far.address, port: far.port))
+    if let process = far.process {
+      append(" ")
+      append(named: process)
+    }
   }
 
   fileprivate mutating func append(_ peer: LeakReport.Peer) {

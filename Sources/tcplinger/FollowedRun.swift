@@ -11,8 +11,10 @@ struct FollowedRun: ~Copyable {
   private let startNanoseconds = Host.bootNanoseconds
   private var printer: Printer
   private var tally = Tally()
-  /// Each leak, and its end if it had one.
+  /// Each CLOSE_WAIT, and its end if it had one.
   private var leaks: [Origin] = []
+  /// The same, and what has half closed: which of them are a relay's.
+  private var stays: [Connection: HalfClosures.Stay] = [:]
   private var losses: [Loss.Place: UInt64] = [:]
 
   init(tracer: Tracer, child: ChildProcess, signals: consuming Signals, printer: consuming Printer) {
@@ -40,9 +42,11 @@ struct FollowedRun: ~Copyable {
     let status = try ofChild { child throws(SystemError) in try child.statusIfEnded() }
     take()
     tally.add(tracer.queue.dropped)
+    let (leaked, excused) = judged()
+    let verdict = tally.verdict(leaks: leaked)
     var failure: Failure?
     do throws(OutputEnd) {
-      try report()
+      try report(verdict, leaked: leaked, excused: excused)
     } catch {
       // A report that nobody reads changes nothing; one that cannot be written is a failure.
       failure = Failure(error)
@@ -50,9 +54,9 @@ struct FollowedRun: ~Copyable {
     if let broken = tracer.failure {
       failure = Failure(status: Failure.running, line: "the trace broke off: \(broken)")
     }
-    if tally.verdict == .leaked { throw Failure(status: Failure.leaks, line: failure?.line) }
+    if verdict == .leaked { throw Failure(status: Failure.leaks, line: failure?.line) }
     if let failure, failure.status != 0 { throw failure }
-    if tally.verdict == .unknown && status == 0 {
+    if verdict == .unknown && status == 0 {
       throw Failure(
         status: Failure.running,
         line: "cannot say whether the command leaked: events were lost; run it again on a host with less to do")
@@ -85,8 +89,14 @@ struct FollowedRun: ~Copyable {
       case .origin(let origin):
         tally.count(origin)
         switch origin.state {
-        case .closeWait, .closeWaitEnd: leaks.append(origin)
-        case .timeWait, .finWait2: break
+        case .closeWait:
+          leaks.append(origin)
+          stays[origin.connection] = HalfClosures.Stay(origin)
+        case .closeWaitEnd:
+          leaks.append(origin)
+          stays[origin.connection]?.end = origin.time
+        case .finWait2: stays[origin.connection] = HalfClosures.Stay(origin)
+        case .timeWait: stays[origin.connection]?.end = origin.time
         }
       case .lost(let loss): count(loss)
       case .start, .summary: break
@@ -99,11 +109,22 @@ struct FollowedRun: ~Copyable {
     losses[loss.place, default: 0] += loss.count
   }
 
-  private mutating func report() throws(OutputEnd) {
+  /// How many of the CLOSE_WAITs are leaks, and how many a relay's, or waited for.
+  private func judged() -> (leaked: Int, excused: Int) {
+    let closures = HalfClosures(Array(stays.values), now: Host.now)
+    let parts = stays.values.compactMap { stay -> HalfClosures.Part? in
+      guard case .closeWait = stay.origin.state else { return nil }
+      return closures.part(of: stay.origin.connection)
+    }
+    let leaked = parts.count { $0 == .leak }
+    return (leaked, parts.count - leaked)
+  }
+
+  private mutating func report(_ verdict: Summary.Verdict, leaked: Int, excused: Int) throws(OutputEnd) {
     var summary = tally.summary(
       time: Host.now, durationNanoseconds: Host.bootNanoseconds - startNanoseconds)
-    summary.verdict = tally.verdict
-    if !printer.isJSON { noteVerdict(summary) }
+    summary.verdict = verdict
+    if !printer.isJSON { noteVerdict(verdict, leaked: leaked, excused: excused) }
     if printer.isJSON || !leaks.isEmpty { try printer.print(tracer.startEvent) }
     for leak in leaks { printer.add(leak) }
     for place in Loss.Place.allCases {
@@ -117,13 +138,15 @@ struct FollowedRun: ~Copyable {
     try printer.print(summary)
   }
 
-  private mutating func noteVerdict(_ summary: Summary) {
-    switch tally.verdict {
-    case .leaked:
-      printer.note(
-        "\(summary.closeWait.seen) leaked: in CLOSE_WAIT for too long, or until the end of its process")
+  private mutating func noteVerdict(_ verdict: Summary.Verdict, leaked: Int, excused: Int) {
+    switch verdict {
+    case .leaked: printer.note("\(leaked) leaked: in CLOSE_WAIT for too long, or until the end of its process")
     case .unknown: printer.note("Not known whether it leaked: a leak may be among the events that were lost")
     case .clean: break
+    }
+    if excused > 0 {
+      printer.note(
+        "\(excused) in CLOSE_WAIT and no leak: a relay's, or of a peer that had only shut down its side")
     }
   }
 }

@@ -1,3 +1,4 @@
+import Diagnosis
 import Events
 import Render
 import System
@@ -39,7 +40,9 @@ struct LeakLook: ~Copyable {
     if isEach {
       try printEach(watch, &report)
     } else {
-      count(try watch.look { report.add($0) })
+      var origins: [Origin] = []
+      count(try watch.look { origins.append($0) })
+      report = LeakReport(namingAcceptors(origins, watch.settings), now: Host.now)
       try print(report, secondsSinceLatest: latestNanoseconds.map { Double(now - $0) / 1e9 })
     }
   }
@@ -48,18 +51,20 @@ struct LeakLook: ~Copyable {
     let json = JSONRenderer(clock: BootClock(offsetNanoseconds: Host.bootClockOffsetNanoseconds))
     let text = TextRenderer(utcOffsetSeconds: Host.utcOffsetSeconds, isColoured: false)
     var end: OutputEnd?
+    var origins: [Origin] = []
     let lost = try watch.look { origin in
       if isJSON {
         json.render(.origin(origin), look: number, into: &line)
       } else {
-        if report.isEmpty { text.renderHeader(into: &line) }
+        if origins.isEmpty { text.renderHeader(into: &line) }
         text.render(origin, isWhole: true, into: &line)
       }
-      report.add(origin)
+      origins.append(origin)
       guard end == nil, line.count >= 65_536 else { return }
       do throws(OutputEnd) { try flush() } catch { end = error }
     }
     count(lost)
+    report = LeakReport(origins, now: Host.now)
     if let end { throw end }
     if isJSON {
       for loss in lost { json.render(.lost(loss), into: &line) }
@@ -105,6 +110,25 @@ struct LeakLook: ~Copyable {
     }
   }
 
+  /// What is not accepted is counted for a process that has accepted from that listener before, if one of several has.
+  private func namingAcceptors(_ origins: [Origin], _ settings: TraceSettings) -> [Origin] {
+    guard origins.contains(where: { $0.listeners.count > 1 }),
+      let acceptors = try? CensusReader.read(CensusSettings(settings, details: [.tuple, .owner])).census
+        .acceptors
+    else { return origins }
+    return origins.map { origin in
+      let port = ServedPort(netns: origin.connection.netns, port: origin.connection.local.port)
+      guard origin.listeners.count > 1, let known = acceptors[port] else { return origin }
+      let counts = origin.listeners.map { (process: $0.process, count: known.count(of: $0.process)) }
+      var origin = origin
+      if let most = counts.max(by: { ($0.count, $1.process.pid) < ($1.count, $0.process.pid) }), most.count > 0
+      {
+        origin.process = most.process
+      }
+      return origin
+    }
+  }
+
   private mutating func count(_ lost: [Loss]) {
     for loss in lost {
       losses[loss.place, default: 0] += loss.count
@@ -115,5 +139,18 @@ struct LeakLook: ~Copyable {
   private mutating func flush() throws(OutputEnd) {
     defer { line.removeAll() }
     try output.write(line.bytes)
+  }
+}
+
+extension Origin {
+  fileprivate var listeners: [Holder] {
+    if case .closeWait(let closeWait) = state { closeWait.listeners } else { [] }
+  }
+}
+
+extension [Process: Int] {
+  /// Whichever thread of it was met.
+  fileprivate func count(of process: Process) -> Int {
+    reduce(0) { $0 + ($1.key.identity == process.identity ? $1.value : 0) }
   }
 }

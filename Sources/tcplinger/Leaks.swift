@@ -38,7 +38,11 @@ struct Leaks: ParsableCommand {
   @Flag(help: "One JSON object a look; with --each one a connection.")
   var json = false
 
-  @Flag(help: "Exit with status 3 if any connection is in CLOSE_WAIT for --min-age.")
+  @Flag(
+    help: """
+      Exit with status 3 if a process has not closed a connection for --min-age. A relay that waits for its other \
+      connection, and a connection whose peer still reads, are no leaks.
+      """)
   var exitCode = false
 
   @OptionGroup var verbosity: VerboseOption
@@ -70,7 +74,7 @@ struct Leaks: ParsableCommand {
       // Whether anybody leaks does not depend on whether anybody reads it.
       failure = Failure(end)
     }
-    if exitCode && look.latest.closeWaits > 0 {
+    if exitCode && look.latest.leakCount > 0 {
       throw Failure(status: Failure.leaks, line: failure?.line)
     }
     if let failure, failure.status != 0 { throw failure }

@@ -218,7 +218,8 @@ private let timeWait = Origin.State.timeWait(cause: .close, enteredFrom: .finWai
   private static func closeWait(_ reason: Reason, _ queue: AcceptQueue? = nil) -> Origin.State {
     .closeWait(
       .init(
-        reason: reason, age: Age(nanoseconds: 5_000_000_000), unreadBytes: 3, holders: [], acceptQueue: queue))
+        reason: reason, age: Age(nanoseconds: 5_000_000_000), unreadBytes: 3,
+        holders: [Holder(process: nginx, descriptor: 5)], acceptQueue: queue))
   }
 
   /// Rows of one process for three reasons, and one of another end; descriptors grow by 21 a second.
@@ -255,7 +256,7 @@ private let timeWait = Origin.State.timeWait(cause: .close, enteredFrom: .finWai
         4123    nginx            2        data_unread   5s       +0.5/s     790/1,000           10.0.0.5:8080 (2)
                 6 bytes unread
 
-        FIN_WAIT2: the process has closed, the peer has not
+        FIN_WAIT2: the process has closed, or shut down its side, and the peer has not closed
         PID     COMM             COUNT    REASON        OLDEST   GROWTH     DESCRIPTORS         PEERS
         4123    nginx            1        peer_open     2s       +0.5/s     790/1,000           10.0.0.5:8080 (1)
 

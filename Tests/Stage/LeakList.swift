@@ -15,6 +15,12 @@ public struct LeakList: Decodable, Sendable {
       }
     }
 
+    /// A process, or the other end of connections.
+    public struct End: Decodable, Equatable, Sendable {
+      public var pid: Int32?
+      public var comm: String?
+    }
+
     public struct Queue: Decodable, Equatable, Sendable {
       public var length: Int
       public var limit: Int
@@ -33,11 +39,18 @@ public struct LeakList: Decodable, Sendable {
     public var exhaustedInSeconds: Double?
     public var shared: Int
     public var unreadBytes: Int
+    public var unsentBytes: Int
+    public var part: String
+    public var unheld: Int
+    public var listeners: [End]
+    public var waitsFor: [End]
     public var acceptQueue: Queue?
     public var peers: [Peer]
 
     enum CodingKeys: String, CodingKey {
-      case pid, comm, count, reason, shared, peers
+      case pid, comm, count, reason, shared, peers, part, unheld, listeners
+      case unsentBytes = "unsent_bytes"
+      case waitsFor = "waits_for"
       case oldestMilliseconds = "oldest_ms"
       case isEstimate = "age_is_estimate"
       case growthPerSecond = "growth_per_s"
