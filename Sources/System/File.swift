@@ -8,9 +8,6 @@ public enum File {
   /// A whole file, broken UTF-8 mended.
   public static func text(_ path: String) throws(SystemError) -> String { try text(path, upTo: longest) }
 
-  /// The listeners of a table of sockets: a table of a million is not read to its end.
-  public static func beginning(of path: String) throws(SystemError) -> String { try text(path, upTo: 1 << 16) }
-
   private static func text(_ path: String, upTo limit: Int) throws(SystemError) -> String {
     String(decoding: try bytes(path, upTo: limit), as: UTF8.self)
   }

@@ -46,28 +46,6 @@ public enum KernelTables {
     return nil
   }
 
-  /// The listeners of /proc/net/tcp or tcp6, which come before everything else.
-  public static func listeners(_ text: String) -> [Listening] {
-    var found: [Listening] = []
-    // What was read may end inside a line.
-    let lines = text.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
-    for line in lines.dropFirst() {
-      let words = line.split(separator: " ")
-      guard words.count > 4, words[3] == "0A" else { break }
-      guard let port = words[1].split(separator: ":").last.flatMap({ UInt16($0, radix: 16) }),
-        let queue = words[4].split(separator: ":").last.flatMap({ UInt32($0, radix: 16) })
-      else { continue }
-      found.append(Listening(port: port, queue: queue))
-    }
-    return found
-  }
-
-  /// A listening socket, and how many connections wait for accept(). Source: `rx_queue`, which is `sk_ack_backlog`.
-  public struct Listening: Equatable, Sendable {
-    public var port: UInt16
-    public var queue: UInt32
-  }
-
   /// The numbers of a file in /proc/sys; nil if one word is none.
   public static func numbers(_ text: String) -> [Int]? {
     let words = text.split(whereSeparator: \.isWhitespace)

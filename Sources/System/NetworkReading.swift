@@ -1,3 +1,5 @@
+import CSystem
+
 /// What /proc says of the network namespace of the calling thread. nil, or missing: it could not be read.
 public struct NetworkReading: Sendable {
   /// By the names of the files in /proc/sys/net/ipv4, and `somaxconn`.
@@ -7,7 +9,7 @@ public struct NetworkReading: Sendable {
   /// As `KernelTables.counters`; empty if there are none.
   public var counters: [String: UInt64] = [:]
   public var statistics: [String: Int] = [:]
-  public var listeners: [KernelTables.Listening]?
+  public var listeners: [Listening]?
 
   private static let names = [
     "ip_local_port_range", "ip_unprivileged_port_start", "tcp_tw_reuse", "tcp_tw_reuse_delay", "tcp_tw_recycle",
@@ -27,11 +29,23 @@ public struct NetworkReading: Sendable {
     if let text = try? File.text("/proc/thread-self/net/sockstat") {
       statistics = KernelTables.socketStatistics(text)
     }
-    if let ipv4 = try? File.beginning(of: "/proc/thread-self/net/tcp") {
-      // Without IPv6 the second is not there.
-      let ipv6 = (try? File.beginning(of: "/proc/thread-self/net/tcp6")) ?? ""
-      listeners = KernelTables.listeners(ipv4) + KernelTables.listeners(ipv6)
+    do throws(SystemError) {
+      var found: [Listening] = []
+      try SocketDiagnosis.open().forEachSocket(states: 1 << 10, withCounts: false) { socket in
+        found.append(
+          Listening(port: socket.local_port, queue: Int(socket.receive_queue), limit: Int(socket.send_queue)))
+      }
+      listeners = found
+    } catch {
+      listeners = nil
     }
+  }
+
+  /// A listening socket, how many connections wait for accept(), and how many may.
+  public struct Listening: Equatable, Sendable {
+    public var port: UInt16
+    public var queue: Int
+    public var limit: Int
   }
 
   private mutating func read(_ path: String, as name: String) {

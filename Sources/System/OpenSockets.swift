@@ -59,6 +59,10 @@ public struct ProcessFacts: Sendable {
   public var comm: [UInt8]
   public var parent: UInt32
   public var startedNanoseconds: UInt64
+  /// The same, in ticks, as /proc has it.
+  public var startTicks: UInt64
+  /// As ps writes it: R, S, D, T, t, Z, X.
+  public var state: Character
 
   /// nil: there is no such process.
   public init?(pid: UInt32) {
@@ -72,7 +76,17 @@ public struct ProcessFacts: Sendable {
     else { return nil }
     comm = Array(bytes[(open + 1)..<close])
     self.parent = parent
+    state = fields[0].first.map { Character(UnicodeScalar($0)) } ?? "?"
+    startTicks = ticks
     startedNanoseconds = ticks * (1_000_000_000 / UInt64(sysconf(Int32(_SC_CLK_TCK))))
+  }
+}
+
+extension ProcessFacts {
+  /// Its words, as the process has them now; nil where it has none, or they may not be read.
+  public static func commandLine(pid: UInt32) -> [String]? {
+    guard let bytes = try? File.bytes("/proc/\(pid)/cmdline"), !bytes.isEmpty else { return nil }
+    return bytes.prefix(4096).split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
   }
 }
 

@@ -52,27 +52,6 @@ import Testing
     #expect(KernelTables.objectSize(of: "tw_sock_TCP", text) == size)
   }
 
-  private static let header = "  sl  local_address rem_address   st tx_queue rx_queue tr\n"
-  private static let listener = "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000081 00:00000000\n"
-
-  @Test(
-    arguments: [
-      (header + listener, [(8080, 129)]),
-      (
-        header + listener + "   1: 0100007F:1F91 0100007F:0001 01 00000000:00000000 00\n" + listener,
-        [(8080, 129)]
-      ),
-      (header + listener + "   1: 0100007F:1F91 00000000:0000 0A 00000000:000", [(8080, 129)]),
-      (header + "   0: 0100007F:XYZ 00000000:0000 0A 0:0 0\n" + listener, [(8080, 129)]),
-      (header, []), ("", []),
-      (header + "   0: 00000000000000000000000001000000:0050 00:0 0A 0:00000002 0\n", [(80, 2)]),
-    ] as [(String, [(UInt16, UInt32)])]) func `of listeners, up to the first that is none`(
-      text: String, listeners: [(UInt16, UInt32)]
-    )
-  {
-    #expect(KernelTables.listeners(text) == listeners.map { .init(port: $0.0, queue: $0.1) })
-  }
-
   @Test(
     arguments: [
       ("32768\t60999\n", [32_768, 60_999]), ("-262144\n", [-262_144]), ("", nil), ("\n", nil), ("1 two\n", nil),
