@@ -4,8 +4,8 @@ extension Rule {
   static let closeWait = Rule(
     id: "close_wait", title: "Connections are not closed after their peer has closed",
     meaning: """
-      The peer has closed and this process has not: nothing but a close() of it, or its end, ends the connection. \
-      Each takes memory, and most a descriptor; when those run out, accept() and open() fail with EMFILE.
+      The peer has closed and this process has not: only its close(), or its end, ends the connection. Each takes \
+      memory, and most a descriptor, which they had before the peer closed.
       """,
     remedies: [],
     settings: [
@@ -15,143 +15,250 @@ extension Rule {
         "the peer's kernel still answers, so a keep-alive finds nothing wrong"),
     ],
     evidence: [
-      "connections in CLOSE_WAIT for a second, with holders and reason", "descriptors of each process",
+      "connections in CLOSE_WAIT for a second, with holders and reason",
+      "descriptors of each process before and after the watch", "the other end, if it is on this host",
     ],
     sources: ["RFC 9293, 3.6 and 3.10.4", "docs/events.md, reasons of a CLOSE_WAIT"],
     judge: { facts in
       Verdict(
-        sightings: facts.leaks.filter { $0.group.reason != nil }.map { $0.sighting(facts) }
-          .sorted {
-            ($0.severity, -($0.figures.first?.value ?? 0)) < ($1.severity, -($1.figures.first?.value ?? 0))
-          })
+        sightings: LeakCase.all(in: facts) { leak in
+          // Who is waited for, and cannot go on, is in trouble too.
+          leak.group.reason != nil
+            && (leak.group.part == .leak || leak.group.part == .awaited && Neglect(leak) == .blockedInSend)
+        }
+        .map { $0.sighting(facts) }.sorted {
+          ($0.severity, -($0.figures.first?.value ?? 0)) < ($1.severity, -($1.figures.first?.value ?? 0))
+        })
     })
+}
 
-  static let finWait2 = Rule(
-    id: "fin_wait2", title: "The peer does not close",
-    meaning: """
-      This end has closed and waits for the peer's FIN: the peer holds a CLOSE_WAIT. What is wrong is there.
-      """,
-    remedies: [
-      "look at the peer: tcplinger leaks on that host names the process",
-      "a program that only called shutdown() waits for as long as it likes: it can close() after a time of its own",
-    ],
-    evidence: ["connections in FIN_WAIT2 for a second"],
-    sources: ["Documentation/networking/ip-sysctl.rst: tcp_fin_timeout", "RFC 9293, 3.6"],
-    judge: { facts in
-      Verdict(sightings: facts.leaks.filter { $0.group.reason == nil }.map { $0.peerSighting(facts) })
-    })
+/// Connections that processes of one name have not closed, for one reason.
+struct LeakCase {
+  let leaks: [Leak]
+  let neglect: Neglect
+
+  private struct Key: Hashable {
+    var netns: UInt32
+    var comm: Comm?
+    var neglect: Neglect
+  }
+
+  static func all(in facts: Facts, where isWanted: (Leak) -> Bool) -> [LeakCase] {
+    let groups = Dictionary(grouping: facts.leaks.filter(isWanted)) { leak in
+      Key(netns: leak.netns, comm: leak.group.process?.comm, neglect: Neglect(leak))
+    }
+    return groups.map { key, leaks in
+      LeakCase(
+        leaks: leaks.sorted { ($1.group.count, $0.pid) < ($0.group.count, $1.pid) }, neglect: key.neglect)
+    }.sorted { ($1.count, $0.leaks[0].pid) < ($0.count, $1.leaks[0].pid) }
+  }
+
+  var first: Leak { leaks[0] }
+  var count: Int { sum(\.count) }
+  private var grown: Int { leaks.map(\.grown).reduce(0, +) }
+
+  func sum(_ value: (LeakReport.Group) -> Int) -> Int { leaks.map { value($0.group) }.reduce(0, +) }
+
+  var oldestSeconds: Double { Double(leaks.map(\.group.oldest.nanoseconds).max() ?? 0) / 1e9 }
+
+  /// The process with the fewest descriptors left.
+  private var fullest: ProcessReading? {
+    leaks.compactMap(\.reading).filter { $0.descriptorLimit != nil }.max {
+      Double($0.descriptorsOpen) / Double(max(1, $0.descriptorLimit ?? 1))
+        < Double($1.descriptorsOpen) / Double(max(1, $1.descriptorLimit ?? 1))
+    } ?? leaks.compactMap(\.reading).first
+  }
+
+  /// By the growth of the descriptors themselves: a connection that goes to CLOSE_WAIT takes none that it had not.
+  private func secondsLeft(_ facts: Facts) -> Double? {
+    leaks.compactMap { leak in
+      guard let reading = leak.reading, let limit = reading.descriptorLimit,
+        let growth = reading.descriptorGrowth,
+        let perSecond = facts.perSecond(growth)
+      else { return nil }
+      return LeakTrend.secondsLeft(open: reading.descriptorsOpen, limit: limit, growthPerSecond: perSecond)
+    }.min()
+  }
+
+  func sighting(_ facts: Facts) -> Sighting {
+    let secondsLeft = secondsLeft(facts)
+    let queue = leaks.compactMap(\.group.acceptQueue).max { $0.length < $1.length }
+    let isFull = queue.map { $0.length > $0.limit } ?? false
+    let isExhausted = leaks.contains { $0.reading?.isExhausted ?? false }
+    let growthPerSecond = facts.perSecond(grown)
+    var seen = Set(leaks.compactMap { $0.reading?.standstill }).sorted()
+    seen.append("\(counted(count, "connection")), the oldest for \(span(oldestSeconds))\(places)")
+    seen.append(neglect.seen)
+    if grown != 0, let growthPerSecond {
+      seen.append("\(grown > 0 ? "+" : "-")\(rate(growthPerSecond.magnitude)) in CLOSE_WAIT")
+    }
+    let unread = leaks.map(\.group.unreadBytes).reduce(0, +)
+    let unsent = leaks.map(\.group.unsentBytes).reduce(0, +)
+    if unread > 0 { seen.append("\(size(unread)) unread") }
+    if unsent > 0 { seen.append("\(size(unsent)) written and not taken by the peer (Send-Q)") }
+    seen += descriptors(facts, secondsLeft)
+    if let queue {
+      seen.append("the accept queue: \(text(queue.length)) of \(text(queue.limit))\(isFull ? ", full" : "")")
+    }
+    let shared = sum(\.shared)
+    if shared > 0 {
+      seen.append("\(text(shared)) held by other processes as well: each holder must close")
+    }
+    let isCritical =
+      isFull || isExhausted || secondsLeft.map { $0 <= Threshold.descriptorSecondsCritical } ?? false
+    return Sighting(
+      severity: isCritical ? .critical : .warning, netns: first.netns, subject: .process, seen: seen,
+      figures: [
+        .init("connections", count), .init("growth_per_s", growthPerSecond), .init("oldest_s", oldestSeconds),
+        .init("unread_bytes", unread), .init("unsent_bytes", unsent),
+        .init("descriptors_open", fullest?.descriptorsOpen),
+        .init("descriptor_limit", fullest?.descriptorLimit), .init("exhausted_in_s", secondsLeft),
+      ],
+      services: Services.of(leaks), actors: actors(facts), remedies: remedies(isExhausted),
+      certainty: neglect.certainty,
+      grounds: neglect.grounds
+        + (leaks.contains { $0.group.oldest.isEstimate }
+          ? "; the age is counted from the peer's last packet" : ""),
+      unknown: neglect != .notAccepted && neglect != .inFlight
+        && leaks.contains { $0.group.process != nil && $0.reading == nil }
+        ? ["descriptors of the process, or their limit"] : [])
+  }
+
+  /// ` at 10.0.0.1:80`, ` to 10.0.0.5:6379`.
+  private var places: String {
+    let parts = Services.of(leaks).prefix(3).map {
+      "\($0.isServer ? "at" : "to") \($0.text) (\(text($0.count)))"
+    }
+    return parts.isEmpty ? "" : ": " + parts.joined(separator: ", ")
+  }
+
+  private func descriptors(_ facts: Facts, _ secondsLeft: Double?) -> [String] {
+    guard let fullest else { return [] }
+    var seen: [String] = []
+    let limit = fullest.descriptorLimit.map { " of \(text($0))" } ?? ""
+    let growth = fullest.descriptorGrowth.map {
+      $0 == 0 ? ", as many as before the watch" : ", \($0 > 0 ? "+" : "-")\(text($0.magnitude)) in the watch"
+    }
+    seen.append("\(text(fullest.descriptorsOpen))\(limit) descriptors are open\(growth ?? "")")
+    if fullest.isExhausted {
+      seen.append("it is out of descriptors: accept(), open() and socket() fail with EMFILE")
+    } else if let secondsLeft {
+      seen.append("they run out in \(span(secondsLeft)) at this rate")
+    }
+    return seen
+  }
+
+  private func remedies(_ isExhausted: Bool) -> [String] {
+    if leaks.contains(where: { $0.reading?.standstill != nil }) {
+      return ["let the process go on first (kill -CONT, the debugger, the disk): nothing else helps until then"]
+    }
+    if isExhausted && neglect == .notAccepted {
+      return [
+        """
+        the process is out of descriptors: find what holds them (tcplinger census --by process, ls -l /proc/PID/fd), \
+        and raise its limit (LimitNOFILE= of the unit, ulimit -n); accepting faster or a longer queue does not help
+        """
+      ]
+    }
+    guard neglect == .idlePool else { return [neglect.remedy] }
+    let pools = leaks.compactMap { leak -> String? in
+      guard let runtime = Runtime.of(leak.reading?.program) else { return nil }
+      return runtime.asPool.map { "\(runtime.name): \($0)" }
+    }
+    return [neglect.remedy] + Set(pools).sorted()
+  }
+
+  // MARK: Who
+
+  private func actors(_ facts: Facts) -> [Finding.Actor] {
+    var actors: [Finding.Actor] = neglect == .notAccepted ? listeners(facts) : []
+    if actors.isEmpty {
+      actors = leaks.prefix(Self.shownActors).map { leak in
+        Finding.Actor(leak.group.process, part(of: leak))
+      }
+    }
+    for leak in leaks {
+      for opener in leak.group.openedBy.prefix(Self.shownActors)
+      where !actors.contains(where: { $0.isOf(opener) }) {
+        actors.append(.init(opener, "opened them; \(name(leak.group.process)) has them open"))
+      }
+      for holder in leak.group.heldBy.prefix(Self.shownActors)
+      where !actors.contains(where: { $0.isOf(holder) }) {
+        actors.append(.init(holder, "has some of them open as well"))
+      }
+    }
+    return actors + waiting(facts)
+  }
+
+  private static let shownActors = 5
+
+  private func part(of leak: Leak) -> String {
+    let count = leaks.count > 1 ? " \(text(leak.group.count))" : ""
+    if leak.group.unheld == leak.group.count {
+      return leak.group.process == nil ? "no process has them open" : "opened them; no process has them open"
+    }
+    return neglect == .notAccepted ? "has the listener" : "has not closed\(count)"
+  }
+
+  private func name(_ process: Process?) -> String {
+    process.map { "\(String(decoding: $0.comm.bytes, as: UTF8.self))[\($0.pid)]" } ?? "nobody known"
+  }
+
+  /// Everybody who could accept; first who has done so before. A parent that leaves it to its children is last.
+  private func listeners(_ facts: Facts) -> [Finding.Actor] {
+    let ports = Set(leaks.flatMap { $0.group.connections.map(\.local.port) })
+    var accepted: [Process.Identity: Int] = [:]
+    for port in ports {
+      for (process, count) in facts.acceptors[ServedPort(netns: first.netns, port: port)] ?? [:] {
+        accepted[process.identity, default: 0] += count
+      }
+    }
+    var known: [Process.Identity: Process] = [:]
+    for process in leaks.flatMap(\.group.listenedBy) + leaks.compactMap(\.group.process) {
+      known[process.identity] = process
+    }
+    let sorted = known.values.sorted {
+      (accepted[$1.identity] ?? 0, $0.pid) < (accepted[$0.identity] ?? 0, $1.pid)
+    }
+    return sorted.prefix(2 * Self.shownActors).map { process in
+      let count = accepted[process.identity] ?? 0
+      if count > 0 {
+        return .init(
+          process, "has accepted \(text(count)) that \(count == 1 ? "is" : "are") open, and accepts no more now"
+        )
+      }
+      return .init(
+        process,
+        accepted.isEmpty ? "has the listener" : "has the listener too, and none that it accepted is open")
+    }
+  }
+
+  /// Relays that wait for these processes, and clients at the other end.
+  private func waiting(_ facts: Facts) -> [Finding.Actor] {
+    let own = Set(leaks.compactMap { $0.group.process?.identity })
+    var actors: [Finding.Actor] = []
+    for leak in facts.leaks where leak.group.reason != nil && leak.group.part == .relayed {
+      let count = leak.group.waitsFor(.max).filter { $0.far.process.map { own.contains($0.identity) } ?? false }
+        .map(\.count).reduce(0, +)
+      guard count > 0 else { continue }
+      actors.append(
+        .init(leak.group.process, "a relay: has passed on the end of \(text(count)), and only waits"))
+    }
+    let relays = Set(actors.compactMap { $0.process?.identity })
+    for leak in leaks {
+      for (far, count) in leak.group.farEnds(Self.shownActors) {
+        guard let process = far.process, !relays.contains(process.identity) else { continue }
+        actors.append(.init(process, "the other end of \(text(count))"))
+      }
+    }
+    return actors
+  }
 }
 
 extension Leak {
-  private func secondsLeft(_ growthPerSecond: Double?) -> Double? {
-    // A connection that was never accepted has no descriptor.
-    guard group.reason != .notAccepted, let descriptorsOpen, let descriptorLimit else { return nil }
-    return LeakTrend.secondsLeft(
-      open: descriptorsOpen, limit: descriptorLimit, growthPerSecond: growthPerSecond ?? 0)
-  }
-
-  private var use: Double? {
-    guard group.reason != .notAccepted, let descriptorsOpen, let descriptorLimit, descriptorLimit > 0 else {
-      return nil
-    }
-    return Double(descriptorsOpen) / Double(descriptorLimit)
-  }
-
-  fileprivate func sighting(_ facts: Facts) -> Sighting {
-    let reason = Neglect(group.reason ?? .unknown)
-    let growthPerSecond = facts.perSecond(grown)
-    let secondsLeft = secondsLeft(growthPerSecond)
-    let isFull = group.acceptQueue.map { $0.length > $0.limit } ?? false
-    var seen = [
-      "\(counted(group.count, "connection")), the oldest for \(span(Double(group.oldest.nanoseconds) / 1e9))"
-    ]
-    seen.append(reason.seen)
-    var unknown: [String] = []
-    if grown != 0, let growthPerSecond {
-      seen.append("\(grown > 0 ? "+" : "-")\(rate(growthPerSecond.magnitude))")
-    }
-    if group.reason != .notAccepted {
-      if let descriptorsOpen, let descriptorLimit {
-        seen.append("\(text(descriptorsOpen)) of \(text(descriptorLimit)) descriptors are open")
-      } else if group.process != nil {
-        unknown.append("descriptors of the process, or their limit")
-      }
-    }
-    if let secondsLeft { seen.append("descriptors run out in \(span(secondsLeft)) at this rate") }
-    if let queue = group.acceptQueue {
-      seen.append("its accept queue: \(text(queue.length)) of \(text(queue.limit))\(isFull ? ", full" : "")")
-    }
-    if group.unreadBytes > 0 { seen.append("\(size(group.unreadBytes)) unread") }
-    if group.shared > 0 {
-      seen.append(
-        "\(text(group.shared)) held by other processes as well: each holder must close (leaks --each names them)"
-      )
-    }
-    let isUrgent =
-      isFull || (secondsLeft.map { $0 <= Threshold.descriptorSecondsCritical } ?? false)
-      || (use.map { $0 >= Threshold.descriptorsCritical } ?? false)
-    return Sighting(
-      severity: isUrgent ? .critical : .warning, netns: netns, subject: .process, seen: seen,
-      figures: [
-        .init("connections", group.count), .init("growth_per_s", growthPerSecond),
-        .init("oldest_s", Double(group.oldest.nanoseconds) / 1e9),
-        .init("descriptors_open", descriptorsOpen),
-        .init("descriptor_limit", descriptorLimit), .init("exhausted_in_s", secondsLeft),
-      ],
-      actors: [.init(group.process, group.reason == .notAccepted ? "has the listener" : "has not closed")],
-      remedies: [reason.remedy], certainty: group.reason == .unknown ? .possible : .certain,
-      grounds: "the state, and how far the application has read, are the socket's own"
-        + (group.oldest.isEstimate ? "; the age is counted from the peer's last packet" : ""), unknown: unknown)
-  }
-
-  fileprivate func peerSighting(_ facts: Facts) -> Sighting {
-    let namespace = facts.namespaces.first { $0.inode == netns }
-    let timeout = namespace?.setting("tcp_fin_timeout")
-    return Sighting(
-      severity: .note, netns: netns, subject: .process,
-      seen: [
-        "\(counted(group.count, "connection")) for a second or more, the longest for "
-          + span(Double(group.oldest.nanoseconds) / 1e9)
-      ],
-      figures: [
-        .init("connections", group.count),
-        .init("oldest_s", Double(group.oldest.nanoseconds) / 1e9),
-      ],
-      actors: [.init(group.process, "has closed")],
-      settings: [
-        .init(
-          "tcp_fin_timeout", helps: true,
-          (timeout.map { "it is \(text($0)) s: after that the kernel drops" } ?? "after it the kernel drops")
-            + " one that is closed, not one that is only shut down; it hides the fault of the peer")
-      ],
-      certainty: .certain, grounds: "the state is the socket's own",
-      unknown: timeout == nil ? ["tcp_fin_timeout"] : [])
-  }
+  fileprivate var pid: UInt32 { group.process?.pid ?? .max }
 }
 
-/// A reason of a CLOSE_WAIT in words.
-private struct Neglect {
-  let seen: String
-  let remedy: String
-
-  init(_ reason: Reason) {
-    switch reason {
-    case .notAccepted:
-      seen = "nobody has called accept() for them"
-      remedy = "find out what keeps the accept loop: blocked, too few workers, out of descriptors"
-    case .dataUnread:
-      seen = "data before the end is unread: the application has stopped reading"
-      remedy = "find out what the reader waits for: a lock, a slow disk, its own peer"
-    case .eofUnread:
-      seen = "only the end of file is unread: the application neither reads nor polls them"
-      remedy =
-        "look for connections that nobody watches any more: idle ones of a pool, a lost entry of an event loop"
-    case .eofRead:
-      seen = "the application has read the end of file and not closed: a leak of descriptors"
-      remedy = "look for a path that reads 0 bytes, or an error, and returns without close()"
-    case .unknown:
-      seen = "how far the application has read is not known"
-      remedy = "tcplinger leaks --each shows each of them"
-    }
-  }
+extension Finding.Actor {
+  fileprivate func isOf(_ other: Process) -> Bool { process?.identity == other.identity }
 }

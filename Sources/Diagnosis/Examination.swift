@@ -24,10 +24,10 @@ private struct Account {
     addTimeWaits(facts)
     addFullestTuple(facts)
     for (counter, name, sentence) in [
-      ("TcpExt.ListenOverflows", "accept_queue_overflows", "times an accept queue was full"),
+      ("TcpExt.ListenOverflows", "accept_queue_overflows", "accept-queue overflows"),
       (
         "TcpExt.TCPTimeWaitOverflow", "lost_time_waits",
-        "connections lost their TIME_WAIT to tcp_max_tw_buckets"
+        "TIME_WAITs lost to tcp_max_tw_buckets"
       ),
     ] {
       let rises = facts.namespaces.compactMap { $0.rise(counter) }
@@ -37,7 +37,7 @@ private struct Account {
       }
       let sum = rises.reduce(0, +)
       figures.append(.init(name, sum))
-      sentences.append("\(sum == 0 ? "no" : text(sum)) \(sentence)")
+      sentences.append("\(sentence): \(text(sum))")
     }
   }
 

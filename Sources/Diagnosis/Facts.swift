@@ -14,6 +14,12 @@ public struct Facts: Sendable {
   public var orphans: Int?
   /// Source: net.ipv4.tcp_max_orphans, which only the initial network namespace shows.
   public var maxOrphans: Int?
+  /// Who has accepted connections that are open, by port: a process that has a listener need not be one that accepts.
+  public var acceptors: [ServedPort: [Process: Int]] = [:]
+  /// Who has the listener of a port.
+  public var listeners: [ServedPort: Process] = [:]
+  /// Processes that have as many descriptors open as they may have.
+  public var exhausted: [(process: Process, reading: ProcessReading)] = []
   public var lost: UInt64 = 0
 
   public init(watchedNanoseconds: UInt64, namespaces: [NamespaceFacts]) {
@@ -61,15 +67,18 @@ public struct NamespaceFacts: Sendable {
   }
 }
 
-/// A listening socket. Source: /proc/net/tcp and tcp6.
+/// A listening socket. Source: NETLINK_SOCK_DIAG.
 public struct Listener: Sendable, Hashable {
   public var port: UInt16
   /// Connections that wait for accept().
   public var queue: Int
+  /// The backlog of listen(), cut to net.core.somaxconn; one more may wait. nil: not known.
+  public var limit: Int?
 
-  public init(port: UInt16, queue: Int) {
+  public init(port: UInt16, queue: Int, limit: Int? = nil) {
     self.port = port
     self.queue = queue
+    self.limit = limit
   }
 }
 
@@ -95,6 +104,19 @@ public struct SocketCounts: Sendable {
   public var tuples: [Tuple: Int] = [:]
   /// Connections at such ports in any other state: they have their ports for as long as they last.
   public var openTuples: [Tuple: Int] = [:]
+  /// Whose those are.
+  public var openOwners: [Tuple: [Process: Int]] = [:]
+  /// Different local ports of clients' connections, TIME_WAITs as well, by local address.
+  public var localPorts: [LocalAddress: Int] = [:]
+
+  public struct LocalAddress: Hashable, Sendable {
+    public var family: Family
+    public var address: Address
+
+    public init(family: Family, address: Address) {
+      (self.family, self.address) = (family, address)
+    }
+  }
 
   public init() {}
 }
@@ -104,8 +126,8 @@ public struct Flow: Sendable {
   public var netns: UInt32
   /// nil: nobody can be named.
   public var process: Process?
-  /// Last part of the path of its executable; nil if it is not known.
-  public var executable: String?
+  /// nil: the process is over, or may not be read.
+  public var program: Program?
   public var role: Role
   public var family: Family
   public var local: Address
@@ -117,14 +139,16 @@ public struct Flow: Sendable {
   public var countWithBytes = 0
   public var lifetimeNanoseconds: UInt64 = 0
   public var countWithLifetime = 0
+  /// Of a server: those whose client is on this host.
+  public var countFromHere = 0
 
   public init(
-    netns: UInt32, process: Process?, executable: String? = nil, role: Role, family: Family, local: Address,
+    netns: UInt32, process: Process?, program: Program? = nil, role: Role, family: Family, local: Address,
     service: Endpoint, count: Int
   ) {
     self.netns = netns
     self.process = process
-    self.executable = executable
+    self.program = program
     self.role = role
     self.family = family
     self.local = local
@@ -138,23 +162,69 @@ public struct Flow: Sendable {
   }
 }
 
+/// A port at which somebody listens.
+public struct ServedPort: Hashable, Sendable {
+  public var netns: UInt32
+  public var port: UInt16
+
+  public init(netns: UInt32, port: UInt16) {
+    (self.netns, self.port) = (netns, port)
+  }
+}
+
 /// Connections that one process has not closed, for one reason.
 public struct Leak: Sendable {
   public var netns: UInt32
   public var group: LeakReport.Group
   /// How many began during the watch, less those that ended.
   public var grown: Int
-  public var descriptorsOpen: Int?
-  public var descriptorLimit: Int?
+  /// nil: the process is over, or may not be read.
+  public var reading: ProcessReading?
 
-  public init(
-    netns: UInt32, group: LeakReport.Group, grown: Int, descriptorsOpen: Int? = nil,
-    descriptorLimit: Int? = nil
-  ) {
+  public init(netns: UInt32, group: LeakReport.Group, grown: Int, reading: ProcessReading? = nil) {
     self.netns = netns
     self.group = group
     self.grown = grown
+    self.reading = reading
+  }
+}
+
+/// What /proc says of a process at the end of the watch.
+public struct ProcessReading: Sendable, Equatable {
+  /// As ps writes it: R, S, D, T, t, Z, X.
+  public var state: Character
+  public var program: Program?
+  public var descriptorsOpen: Int
+  /// At the beginning of the watch; nil: it was not there, or not read.
+  public var descriptorsBefore: Int?
+  /// nil: unlimited.
+  public var descriptorLimit: Int?
+
+  public init(
+    state: Character = "S", program: Program? = nil, descriptorsOpen: Int,
+    descriptorsBefore: Int? = nil, descriptorLimit: Int?
+  ) {
+    self.state = state
+    self.program = program
     self.descriptorsOpen = descriptorsOpen
+    self.descriptorsBefore = descriptorsBefore
     self.descriptorLimit = descriptorLimit
+  }
+
+  /// accept(), open() and socket() fail with EMFILE.
+  public var isExhausted: Bool { descriptorLimit.map { descriptorsOpen >= $0 } ?? false }
+
+  /// nil: nothing to compare with.
+  var descriptorGrowth: Int? { descriptorsBefore.map { descriptorsOpen - $0 } }
+
+  /// Why it can close nothing now; nil: nothing keeps it.
+  var standstill: String? {
+    switch state {
+    case "T": "it is stopped (state T: SIGSTOP, or a shell's job control): it can close nothing until SIGCONT"
+    case "t": "a debugger has stopped it (state t): it can close nothing until that lets it go on"
+    case "D": "it waits in the kernel (state D: a disk, or NFS): it can close nothing until that is over"
+    case "Z": "its main thread has ended (state Z), and others of its threads have the connections"
+    default: nil
+    }
   }
 }

@@ -50,7 +50,7 @@ extension Rule {
               "tcp_timestamps", helps: true, "for connections that begin afterwards",
               command: "sysctl -w net.ipv4.tcp_timestamps=1")
           ],
-          certainty: .certain, grounds: "the kernel asks for timestamps first"))
+          certainty: .certain, grounds: "the kernel asks for timestamps first", isCommon: reuse != 1))
     })
 
   static let rangeOverlapsListeners = Rule(
@@ -92,8 +92,8 @@ extension Rule {
           ],
           certainty: .possible,
           grounds:
-            "a listener that was given its port by the kernel (bind to port 0) belongs there, and cannot be told apart"
-        ))
+            "a listener that was given its port by the kernel (bind to port 0) belongs there, and cannot be told apart",
+          isCommon: true))
     })
 
   /// What is reserved now and these as well.

@@ -33,9 +33,17 @@ extension Rule {
       ]
       let fullest = (namespace.listeners ?? []).filter { $0.queue > 0 }.sorted { $0.queue > $1.queue }.prefix(3)
       for listener in fullest {
-        seen.append("at port \(listener.port) \(counted(listener.queue, "connection")) wait for accept()")
+        seen.append(
+          "at port \(listener.port) \(counted(listener.queue, "connection")) wait for accept()"
+            + (listener.limit.map { "; the backlog is \(text($0))" } ?? ""))
       }
-      let queues = facts.leaks.filter { $0.netns == namespace.inode && $0.group.acceptQueue != nil }
+      let actors = accepting(fullest.map(\.port), namespace.inode, facts)
+      let isExhausted = actors.contains { actor in
+        facts.exhausted.contains { $0.process.identity == actor.process?.identity }
+      }
+      if isExhausted {
+        seen.append("it is out of descriptors: accept() fails with EMFILE, and this is the cause")
+      }
       verdict.sightings.append(
         Sighting(
           severity: isFull ? .critical : .warning, netns: namespace.inode,
@@ -43,26 +51,62 @@ extension Rule {
           figures: [
             .init("overflows", overflows), .init("drops", drops),
             .init("longest_queue", fullest.first.map { Double($0.queue) }),
+            .init("longest_queue_limit", fullest.first?.limit),
           ],
-          actors: queues.prefix(3).map { leak in
-            let queue = leak.group.acceptQueue
-            return .init(
-              leak.group.process,
-              "has a listener whose queue is \(text(queue?.length ?? 0)) of \(text(queue?.limit ?? 0))")
-          },
-          settings: [backlogLimit(namespace)], certainty: isFull ? .certain : .possible,
+          actors: actors,
+          remedies: isExhausted
+            ? ["find what holds the descriptors, or raise the process's limit (see descriptors_exhausted)"]
+            : backlogRemedies(fullest.first, namespace),
+          remediesReplace: isExhausted,
+          settings: isExhausted ? [] : backlogLimit(fullest.first, namespace).map { [$0] } ?? [],
+          certainty: isFull ? .certain : .possible,
           grounds: isFull
             ? "the kernel counts each time that a queue is full; which listener is told by the queues after the watch"
             : "attempts were dropped while no queue was full: memory, or a filter, may be why",
           unknown: namespace.listeners == nil ? ["the listeners of this namespace"] : []))
     })
 
-  private static func backlogLimit(_ namespace: NamespaceFacts) -> Finding.Setting {
-    let now = namespace.setting("somaxconn")
+  /// Who accepts at these ports: first those who have done so.
+  private static func accepting(_ ports: [UInt16], _ netns: UInt32, _ facts: Facts) -> [Finding.Actor] {
+    var actors: [Finding.Actor] = []
+    func add(_ process: Process, _ part: String) {
+      guard actors.count < 8, !actors.contains(where: { $0.process?.identity == process.identity }) else {
+        return
+      }
+      actors.append(.init(process, part))
+    }
+    for port in ports {
+      let served = ServedPort(netns: netns, port: port)
+      let accepted = (facts.acceptors[served] ?? [:]).sorted { ($1.value, $0.key.pid) < ($0.value, $1.key.pid) }
+      for (process, count) in accepted { add(process, "accepts at port \(port): has \(text(count)) open") }
+      if let process = facts.listeners[served], accepted.isEmpty {
+        add(process, "has the listener of port \(port)")
+      }
+    }
+    return actors
+  }
+
+  private static func backlogRemedies(_ listener: Listener?, _ namespace: NamespaceFacts) -> [String] {
+    guard let limit = listener?.limit, let most = namespace.setting("somaxconn"), limit < most else {
+      return []
+    }
+    return [
+      "the backlog is the program's own, \(text(limit)) (net.core.somaxconn allows \(text(most))): only the program can raise it"
+    ]
+  }
+
+  /// nil: it is not what keeps the queue short.
+  private static func backlogLimit(_ listener: Listener?, _ namespace: NamespaceFacts) -> Finding.Setting? {
+    guard let now = namespace.setting("somaxconn") else { return nil }
+    if let limit = listener?.limit, limit < now {
+      return .init(
+        "net.core.somaxconn", helps: false,
+        "it is \(text(now)), and this backlog is \(text(limit)): the program asks for no more")
+    }
     return .init(
       "net.core.somaxconn", helps: true,
-      "\(now.map { "\(text($0)) now: " } ?? "")no backlog can be larger; the program must ask for more too, and listen anew",
-      command: now.map { "sysctl -w net.core.somaxconn=\($0 < 4096 ? 4096 : $0 * 2)" })
+      "\(text(now)) now: no backlog can be larger; the program must ask for more too, and listen anew",
+      command: "sysctl -w net.core.somaxconn=\(now < 4096 ? 4096 : now * 2)")
   }
 
   static let synQueueFull = Rule(

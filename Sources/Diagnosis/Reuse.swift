@@ -112,10 +112,3 @@ struct Forecast {
     return "at this rate \(text(Int(level.rounded()))) of \(text(usable)) ports will be taken at a time"
   }
 }
-
-extension Address {
-  /// 127.0.0.0/8 and ::1, as tcp_twsk_unique() has it.
-  func isLoopback(_ family: Family) -> Bool {
-    family == .ipv4 ? low >> 24 == 127 : high == 0 && low == 1
-  }
-}

@@ -41,17 +41,25 @@ struct Verdict {
 /// One place where a rule applies.
 struct Sighting {
   var severity: Finding.Severity
+  /// In place of the rule's, where this case is another.
+  var title: String?
+  var meaning: String?
   var netns: UInt32?
   var subject: Finding.Subject = .host
   var seen: [String]
   var figures: [Finding.Figure] = []
+  var services: [Finding.Service] = []
   var actors: [Finding.Actor] = []
   /// Before those of the rule: they fit this case.
   var remedies: [String] = []
+  /// Those of the rule do not fit this case.
+  var remediesReplace = false
   var settings: [Finding.Setting] = []
   var certainty: Finding.Certainty
   var grounds: String
   var unknown: [String] = []
+  /// True of most hosts: no news.
+  var isCommon = false
 }
 
 extension Rule {
@@ -72,12 +80,16 @@ extension Rule {
 
   private func finding(_ sighting: Sighting, _ facts: Facts) -> Finding {
     let namespace = facts.namespaces.first { $0.inode == sighting.netns }
-    return Finding(
-      rule: id, title: title, severity: sighting.severity, netns: sighting.netns, subject: sighting.subject,
-      seen: sighting.seen, figures: sighting.figures, actors: sighting.actors, meaning: meaning,
-      remedies: sighting.remedies + remedies,
+    var finding = Finding(
+      rule: id, title: sighting.title ?? title, severity: sighting.severity, netns: sighting.netns,
+      subject: sighting.subject,
+      seen: sighting.seen, figures: sighting.figures, services: sighting.services, actors: sighting.actors,
+      meaning: sighting.meaning ?? meaning,
+      remedies: sighting.remedies + (sighting.remediesReplace ? [] : remedies),
       settings: (sighting.settings + settings).map { $0.inNamespace(at: namespace?.path) },
       certainty: sighting.certainty, grounds: sighting.grounds, unknown: sighting.unknown, sources: sources)
+    finding.isCommon = sighting.isCommon
+    return finding
   }
 
   /// Judges each network namespace by itself.

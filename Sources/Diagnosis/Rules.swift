@@ -1,9 +1,10 @@
 /// Every rule. Where two findings are equally bad, the earlier one is told first.
 extension Rule {
   public static let all: [Rule] = [
-    portExhaustion, acceptQueueFull, synQueueFull, closeWait, tooManyOrphans, bucketLimit,
+    descriptorsExhausted, portExhaustion, bindBeforeConnect, acceptQueueFull, synQueueFull, closeWait,
+    tooManyOrphans, bucketLimit,
     bucketsLowered, twRecycle, reuseWithoutTimestamps, rangeOverlapsListeners, finWait2, resetOnClose,
-    deadPeers, shortConnections, serverClosesFirst,
+    deadPeers, halfClosed, shortConnections, serverClosesFirst,
   ]
 }
 
@@ -31,6 +32,4 @@ enum Threshold {
   static let bucketsWarning = 0.5
   /// A choice: an hour is what a person who is woken needs.
   static let descriptorSecondsCritical = 3600.0
-  /// A choice: most of a process's descriptors are gone.
-  static let descriptorsCritical = 0.9
 }

@@ -1,98 +1,225 @@
 import Events
 
-/// A program whose settings are known, recognised by its name, which is no proof.
+/// A program whose settings are known, recognised by its executable and its command line.
 struct Runtime: Sendable {
   let name: String
-  /// Names of the executable or the process; a version may follow.
-  let names: [String]
+  /// Names of the executable; a version may follow.
+  let executables: [String]
+  /// A word of the command line that must be there: a script, a module, a class, an archive.
+  var words: [String] = []
   /// How its clients keep connections open.
-  let asClient: String
+  var asClient: String?
   /// How its servers let clients keep them open.
-  let asServer: String?
+  var asServer: String?
+  /// How its pools notice that the server has closed.
+  var asPool: String?
+  /// It makes connections for a living.
+  var isLoadGenerator = false
+  /// Where its settings stand: the program's own manual.
+  let source: String
 
-  /// Sources: nginx.org ngx_http_upstream_module and ngx_http_core_module; HAProxy configuration manual; PHP manual;
-  /// requests, "Advanced Usage"; Node.js `http.Agent`; Java "Networking Properties"; Go net/http.
-  static let all: [Runtime] = [
-    Runtime(
-      name: "nginx", names: ["nginx", "openresty"],
-      asClient: """
-        in the upstream block "keepalive 32;", and with it "proxy_http_version 1.1;" and \
-        "proxy_set_header Connection \"\";" (from nginx 1.29.7 on both are the default); for FastCGI \
-        "fastcgi_keep_conn on;"
-        """,
-      asServer:
-        "\"keepalive_timeout\" above 0 and longer than clients are idle, \"keepalive_requests\" high enough"),
-    Runtime(
-      name: "HAProxy", names: ["haproxy"],
-      asClient: """
-        "option http-keep-alive" and "http-reuse safe" in the backend; remove "option httpclose" and \
-        "option http-server-close"
-        """,
-      asServer:
-        "\"option http-keep-alive\" rather than \"option httpclose\"; \"timeout http-keep-alive\" longer"),
-    Runtime(
-      name: "PHP", names: ["php", "php-fpm", "php-cgi"],
-      asClient: """
-        within a request use one curl handle for all; across requests curl_share_init_persistent() (PHP 8.5), \
-        PDO::ATTR_PERSISTENT, pconnect() of Redis; or a local proxy that keeps connections open
-        """, asServer: nil),
-    Runtime(
-      name: "Python", names: ["python", "gunicorn", "uwsgi", "celery"],
-      asClient: """
-        one requests.Session() for all requests instead of requests.get(), with \
-        session.mount("https://", HTTPAdapter(pool_maxsize=N)), N the number of threads (10 if not given)
-        """,
-      asServer: "serve HTTP/1.1: http.server closes after each answer unless protocol_version is \"HTTP/1.1\""),
-    Runtime(
-      name: "Node.js", names: ["node"],
-      asClient: """
-        new http.Agent({ keepAlive: true }), made once and passed to each request (the global agent does it from \
-        Node.js 19 on)
-        """, asServer: "server.keepAliveTimeout longer than clients are idle"),
-    Runtime(
-      name: "Java", names: ["java"],
-      asClient: """
-        one HttpClient for all requests; with HttpURLConnection read each answer to its end and do not call \
-        disconnect(), -Dhttp.maxConnections=N (5 if not given); for databases a pool
-        """, asServer: "keep-alive of the connector: its time longer than clients are idle"),
-    Runtime(
-      name: "Apache httpd", names: ["apache2", "httpd"],
-      asClient: "ProxyPass without \"disablereuse=On\", and no \"SetEnv proxy-nokeepalive\"",
-      asServer:
-        "\"KeepAlive On\", \"KeepAliveTimeout\" longer than clients are idle, \"MaxKeepAliveRequests\" high enough"
-    ),
-  ]
+  /// The first that fits is meant: what needs a word stands before what needs none.
+  static let all: [Runtime] =
+    [
+      Runtime(
+        name: "nginx", executables: ["nginx", "openresty"],
+        asClient: """
+          in the upstream block "keepalive 32;", and with it "proxy_http_version 1.1;" and \
+          "proxy_set_header Connection \"\";" (from nginx 1.29.7 on both are the default); for FastCGI \
+          "fastcgi_keep_conn on;"
+          """,
+        asServer:
+          "\"keepalive_timeout\" above 0 and longer than clients are idle, \"keepalive_requests\" high enough",
+        asPool: "\"keepalive_timeout\" in the upstream block, shorter than that of the server behind it",
+        source: "nginx.org, ngx_http_upstream_module and ngx_http_core_module"),
+      Runtime(
+        name: "HAProxy", executables: ["haproxy"],
+        asClient: """
+          "option http-keep-alive" and "http-reuse safe" in the backend; remove "option httpclose" and \
+          "option http-server-close"
+          """,
+        asServer:
+          "\"option http-keep-alive\" rather than \"option httpclose\"; \"timeout http-keep-alive\" longer",
+        asPool: "\"pool-purge-delay\" shorter than the server's idle time",
+        source: "HAProxy configuration manual"),
+      Runtime(
+        name: "Apache httpd", executables: ["apache2", "httpd"],
+        asClient: "ProxyPass without \"disablereuse=On\", and no \"SetEnv proxy-nokeepalive\"",
+        asServer:
+          "\"KeepAlive On\", \"KeepAliveTimeout\" longer than clients are idle, \"MaxKeepAliveRequests\" high enough",
+        asPool: "ProxyPass \"ttl=\" shorter than the server's idle time",
+        source: "httpd.apache.org, core and mod_proxy"),
+      Runtime(
+        name: "PHP-FPM", executables: ["php-fpm"],
+        asClient: """
+          within a request use one curl handle for all; across requests curl_share_init_persistent() (PHP 8.5), \
+          PDO::ATTR_PERSISTENT, pconnect() of Redis
+          """,
+        asServer:
+          "in the web server in front of it: nginx \"fastcgi_keep_conn on;\" with \"keepalive\" in the upstream block",
+        asPool:
+          "persistent connections are tested before use by PDO and mysqli; set a timeout below the server's",
+        source: "PHP manual; nginx.org, ngx_http_fastcgi_module"),
+      Runtime(
+        name: "PHP", executables: ["php", "php-cgi"],
+        asClient: """
+          within a request use one curl handle for all; across requests PDO::ATTR_PERSISTENT, pconnect() of Redis; or a \
+          local proxy that keeps connections open
+          """, source: "PHP manual"),
+      Runtime(
+        name: "gunicorn", executables: ["python", "gunicorn"], words: ["gunicorn"],
+        asClient: requestsAdvice,
+        asServer: """
+          sync workers close after each answer: --worker-class gthread (or gevent) with --keep-alive longer than \
+          clients are idle
+          """, asPool: pythonPool, source: "docs.gunicorn.org, Settings; requests, Advanced Usage"),
+      Runtime(
+        name: "uvicorn", executables: ["python", "uvicorn"], words: ["uvicorn"],
+        asClient: "one httpx.AsyncClient() or aiohttp.ClientSession() for all requests",
+        asServer: "--timeout-keep-alive (5 s if not given) longer than clients are idle",
+        asPool: pythonPool, source: "uvicorn.org, Settings; docs.aiohttp.org"),
+      Runtime(
+        name: "uWSGI", executables: ["uwsgi"], asClient: requestsAdvice,
+        asServer: "--http-keepalive, or a web server in front that keeps its clients' connections",
+        asPool: pythonPool, source: "uwsgi-docs.readthedocs.io"),
+      Runtime(
+        name: "Locust", executables: ["python"], words: ["locust"], isLoadGenerator: true,
+        source: "docs.locust.io"),
+      Runtime(
+        name: "Python", executables: ["python", "pypy"],
+        asClient: requestsAdvice + "; with aiohttp one ClientSession, with urllib3 one PoolManager",
+        asServer:
+          "serve HTTP/1.1: http.server closes after each answer unless protocol_version is \"HTTP/1.1\"",
+        asPool: pythonPool,
+        source: "requests, Advanced Usage; urllib3; docs.aiohttp.org; docs.python.org, http.server"),
+      Runtime(
+        name: "Node.js", executables: ["node", "nodejs"],
+        asClient: """
+          new http.Agent({ keepAlive: true }), made once and passed to each request (the global agent does it from \
+          Node.js 19 on)
+          """, asServer: "server.keepAliveTimeout longer than clients are idle",
+        asPool:
+          "http.Agent with \"timeout\" shorter than the server's; for databases idleTimeoutMillis of the pool",
+        source: "nodejs.org, http.Agent and http.Server"),
+      Runtime(
+        name: "Java", executables: ["java"],
+        asClient: """
+          one HttpClient for all requests; with HttpURLConnection read each answer to its end and do not call \
+          disconnect(), -Dhttp.maxConnections=N (5 if not given); for databases a pool
+          """, asServer: "keep-alive of the connector: its time longer than clients are idle",
+        asPool: """
+          -Djdk.httpclient.keepalive.timeout=N below the server's; for a JDBC pool maxLifetime (HikariCP) or \
+          minEvictableIdleTime with testOnBorrow (DBCP) below the server's idle time
+          """,
+        source:
+          "docs.oracle.com, Networking Properties and java.net.http; HikariCP README; commons.apache.org/dbcp"),
+      Runtime(
+        name: "pgbouncer", executables: ["pgbouncer"],
+        asClient:
+          "pool_mode and default_pool_size so that server connections are used again; server_lifetime longer",
+        asServer: "clients close: client_idle_timeout ends only those that are idle",
+        asPool: "server_idle_timeout below what the server or a firewall allows",
+        source: "pgbouncer.org, config"),
+      Runtime(
+        name: "Redis", executables: ["redis-server", "valkey-server"],
+        asServer:
+          "\"timeout 0\" in redis.conf: it closes no idle client; clients keep one connection or a pool",
+        source: "redis.io, Client handling"),
+      Runtime(
+        name: "PostgreSQL", executables: ["postgres", "postgresql"],
+        asServer: "a pool at the client, or pgbouncer: each connection is a process",
+        source: "postgresql.org, Connections"),
+      Runtime(
+        name: "MySQL", executables: ["mysqld", "mariadbd"],
+        asServer: "wait_timeout longer than clients are idle; a pool at the client",
+        source: "dev.mysql.com, Server System Variables"),
+      Runtime(
+        name: "memcached", executables: ["memcached"],
+        asServer: "-o idle_timeout is off by default; clients keep their connections",
+        source: "memcached.org, wiki"),
+      Runtime(
+        name: "curl", executables: ["curl"],
+        asClient:
+          "give one curl all URLs (curl URL1 URL2, -K file, --parallel): within a run it uses connections again",
+        source: "curl.se, man page"),
+      Runtime(
+        name: "a database client", executables: ["psql", "mysql", "redis-cli", "mariadb"],
+        asClient: "many commands in one run (psql -f, redis-cli with a pipe) rather than a run for each",
+        source: "the program's man page"),
+    ]
+    + [
+      "ab", "wrk", "wrk2", "hey", "k6", "siege", "h2load", "vegeta", "redis-benchmark", "pgbench",
+      "memtier_benchmark",
+    ]
+    .map { Runtime(name: $0, executables: [$0], isLoadGenerator: true, source: "the program's manual") }
 
-  /// A Go program has the name that its author gave it.
-  private static let goAsClient = """
-    if it is written in Go: one http.Client for all requests, each answer read to its end and closed, \
-    Transport.MaxIdleConnsPerHost (2 if not given) as high as there are requests at a time, DisableKeepAlives off
+  /// Recognised by what its linker wrote into it: a Go program has the name that its author gave it.
+  static let go = Runtime(
+    name: "Go", executables: [],
+    asClient: """
+      read each response body to its end and close it; one http.Client, and one Transport with MaxIdleConnsPerHost (2 \
+      if not given) as high as there are requests at a time
+      """, asServer: "http.Server.IdleTimeout longer than clients are idle",
+    asPool: "Transport.IdleConnTimeout below the server's; for database/sql SetConnMaxIdleTime",
+    source: "pkg.go.dev, net/http and database/sql")
+
+  private static let requestsAdvice = """
+    one requests.Session() for all requests instead of requests.get(), with session.mount("https://", \
+    HTTPAdapter(pool_maxsize=N)), N the number of threads (10 if not given)
+    """
+  private static let pythonPool = """
+    close the requests.Session, or make a new one, after an idle time below the server's; aiohttp: \
+    TCPConnector(keepalive_timeout=N); SQLAlchemy: pool_recycle and pool_pre_ping=True
     """
 
-  static func named(_ name: String) -> Runtime? {
-    all.first { runtime in
-      runtime.names.contains { name.hasPrefix($0) && name.dropFirst($0.count).first?.isNumber ?? true }
+  /// - Parameter commandLine: nil where it is not known: then only what needs no word of it fits.
+  static func named(_ executable: String, _ commandLine: [String]?) -> Runtime? {
+    let words = Set((commandLine ?? []).prefix(16).map { $0.split(separator: "/").last.map(String.init) ?? $0 })
+    return all.first { runtime in
+      let isExecutable = runtime.executables.contains { name in
+        executable.hasPrefix(name)
+          && (executable.dropFirst(name.count).first.map { $0.isNumber || $0 == "." } ?? true)
+      }
+      return isExecutable
+        && (runtime.words.isEmpty || runtime.words.contains(executable)
+          || !words.isDisjoint(with: runtime.words))
     }
+  }
+
+  static func of(_ program: Program?) -> Runtime? {
+    guard let program else { return nil }
+    if let executable = program.executable, let known = named(executable, program.commandLine) { return known }
+    return program.isGo ? go : nil
   }
 
   /// What to set in the programs that these connections are of.
   static func advice(for flows: [Flow]) -> [String] {
     var advice: [String] = []
     for flow in flows.sorted(by: { $0.count > $1.count }) {
-      guard let process = flow.process else { continue }
-      let comm = String(decoding: process.comm.bytes, as: UTF8.self)
-      let runtime = flow.executable.flatMap(named) ?? named(comm)
+      guard let runtime = of(flow.program) else { continue }
       let text: String? =
-        if let runtime {
-          (flow.role == .server ? runtime.asServer : runtime.asClient).map {
-            "if this is \(runtime.name): \($0)"
-          }
+        if runtime.isLoadGenerator {
+          "\(runtime.name) is a load generator: it opens connections for a living, and this is what it measures"
         } else {
-          flow.role == .client ? goAsClient : nil
+          (flow.role == .server ? runtime.asServer : runtime.asClient).map { "\(runtime.name): \($0)" }
         }
       if let text, !advice.contains(text) { advice.append(text) }
     }
     return advice
+  }
+}
+
+/// What a process runs.
+public struct Program: Sendable, Equatable {
+  /// Last part of the path of its executable; nil if it is not known.
+  public var executable: String?
+  public var commandLine: [String]?
+  public var isGo: Bool
+
+  public init(executable: String?, commandLine: [String]? = nil, isGo: Bool = false) {
+    self.executable = executable
+    self.commandLine = commandLine
+    self.isGo = isGo
   }
 }
 

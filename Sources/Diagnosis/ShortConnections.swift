@@ -129,8 +129,9 @@ extension Verdict {
   /// Connections that this host opened and its peers closed first leave no TIME_WAIT here: only their number is known.
   fileprivate mutating func addOthers(in namespace: NamespaceFacts, _ facts: Facts) {
     guard let opened = namespace.rise("Tcp.ActiveOpens") else { return lacks("ActiveOpens", namespace) }
-    let known = facts.flows.filter { $0.netns == namespace.inode && $0.role == .client }.map(\.count).reduce(
-      0, +)
+    // Of a client on this host the TIME_WAIT may be the server's.
+    let known = facts.flows.filter { $0.netns == namespace.inode }
+      .map { $0.role == .client ? $0.count : $0.countFromHere }.reduce(0, +)
     let others = max(0, Int(clamping: opened) - known)
     guard let perSecond = facts.perSecond(others), perSecond >= Threshold.shortConnectionsPerSecond else {
       return

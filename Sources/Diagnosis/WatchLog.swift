@@ -25,8 +25,12 @@ public struct WatchLog: Sendable {
   /// Of those that began before the watch, how many have ended in it.
   private var ended: [LeakKey: Int] = [:]
   public private(set) var lost: UInt64 = 0
+  private let start: WallTime
+  /// When the watch is over: what is told from then on is how it stands, and all else that was told is over.
+  public var end: WallTime?
 
-  public init() {}
+  /// - Parameter start: what happened before is not the watch's.
+  public init(start: WallTime = WallTime(nanoseconds: .min)) { self.start = start }
 
   public mutating func add(lost count: UInt64) { lost += count }
 
@@ -38,16 +42,24 @@ public struct WatchLog: Sendable {
       switch origin.state {
       case .timeWait:
         finWait2s[origin.connection] = nil
-        addFlow(origin)
+        if isWithin(origin.time) { addFlow(origin) }
       case .finWait2: finWait2s[origin.connection] = origin
       case .closeWait: closeWaits[origin.connection] = origin
       case .closeWaitEnd:
-        guard let known = closeWaits.removeValue(forKey: origin.connection), known.isOlderThanWatch else {
-          return
-        }
+        guard let known = closeWaits.removeValue(forKey: origin.connection), isOlder(known),
+          isWithin(origin.time)
+        else { return }
         ended[LeakKey(known), default: 0] += 1
       }
     }
+  }
+
+  private func isWithin(_ time: WallTime) -> Bool { time >= start && end.map { time <= $0 } ?? true }
+
+  /// Did its state begin before the watch?
+  private func isOlder(_ origin: Origin) -> Bool {
+    guard let age = origin.state.age else { return false }
+    return age.isEstimate || origin.time.nanoseconds - Int64(clamping: age.nanoseconds) < start.nanoseconds
   }
 
   private mutating func addFlow(_ origin: Origin) {
@@ -72,36 +84,39 @@ public struct WatchLog: Sendable {
       flow.lifetimeNanoseconds &+= lifetime
       flow.countWithLifetime += 1
     }
+    if connection.peer.address == connection.local.address
+      || connection.peer.address.isLoopback(connection.family)
+    {
+      flow.countFromHere += 1
+    }
     flowsByKey[key] = flow
   }
 
-  /// - Parameter executable: the last part of the path of a process's program.
-  public func flows(executable: (UInt32) -> String?) -> [Flow] {
+  /// - Parameter program: what a process runs.
+  public func flows(program: (Process) -> Program?) -> [Flow] {
     flowsByKey.values.map { flow in
       var flow = flow
-      flow.executable = flow.process.flatMap { executable($0.pid) }
+      flow.program = flow.process.flatMap(program)
       return flow
     }
   }
 
-  /// - Parameters:
-  ///   - now: the end of the watch, to which everything has grown older since it was told.
-  ///   - descriptors: how many a process has open, and may have.
-  public func leaks(now: WallTime, descriptors: (Process) -> (open: Int, limit: Int?)?) -> [Leak] {
-    let origins = Array(closeWaits.values) + Array(finWait2s.values)
-    let began = Dictionary(grouping: origins.filter { !$0.isOlderThanWatch }, by: { LeakKey($0) }).mapValues(
-      \.count)
+  /// What is not closed at the end of the watch.
+  ///
+  /// - Parameter reading: what /proc says of a process.
+  public func leaks(_ reading: (Process) -> ProcessReading?) -> [Leak] {
+    let origins = (Array(closeWaits.values) + Array(finWait2s.values)).filter { origin in
+      end.map { origin.time >= $0 } ?? true
+    }
+    let began = Dictionary(grouping: origins.filter { !isOlder($0) }, by: { LeakKey($0) }).mapValues(\.count)
+    let closures = HalfClosures(origins.map { .init($0) }, now: end ?? start)
     var leaks: [Leak] = []
     for (netns, origins) in Dictionary(grouping: origins, by: \.connection.netns) {
-      var report = LeakReport()
-      for origin in origins { report.add(origin.aged(until: now)) }
+      let report = LeakReport(origins, closures)
       for group in report.leaks + report.stuck {
         let key = LeakKey(netns, group)
-        let known = group.process.flatMap(descriptors)
-        leaks.append(
-          Leak(
-            netns: netns, group: group, grown: began[key, default: 0] - ended[key, default: 0],
-            descriptorsOpen: known?.open, descriptorLimit: known?.limit))
+        let grown = began[key, default: 0] - ended[key, default: 0]
+        leaks.append(Leak(netns: netns, group: group, grown: grown, reading: group.process.flatMap(reading)))
       }
     }
     return leaks
@@ -120,31 +135,5 @@ extension WatchLog.LeakKey {
     self.init(
       netns: netns, pid: group.process?.pid, startedNanoseconds: group.process?.startedNanoseconds,
       reason: group.reason)
-  }
-}
-
-extension Origin {
-  fileprivate func aged(until now: WallTime) -> Origin {
-    let more = UInt64(clamping: now.nanoseconds - time.nanoseconds)
-    var older = self
-    switch state {
-    case .closeWait(var closeWait):
-      closeWait.age.nanoseconds &+= more
-      older.state = .closeWait(closeWait)
-    case .finWait2(let cause, var age):
-      age.nanoseconds &+= more
-      older.state = .finWait2(cause: cause, age: age)
-    case .timeWait, .closeWaitEnd: break
-    }
-    return older
-  }
-
-  /// The age of what began before the tracer is an estimate, of what began under it never.
-  fileprivate var isOlderThanWatch: Bool {
-    switch state {
-    case .closeWait(let closeWait): closeWait.age.isEstimate
-    case .finWait2(_, let age), .closeWaitEnd(_, let age): age.isEstimate
-    case .timeWait: false
-    }
   }
 }

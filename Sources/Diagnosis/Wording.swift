@@ -1,4 +1,17 @@
 import Events
+import Glibc
+
+extension Address {
+  func text(_ family: Family) -> String {
+    if family == .ipv4 {
+      return [24, 16, 8, 0].map { "\(low >> UInt64($0) & 255)" }.joined(separator: ".")
+    }
+    var bytes = (high.bigEndian, low.bigEndian)
+    var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
+    guard inet_ntop(AF_INET6, &bytes, &text, socklen_t(text.count)) != nil else { return "?" }
+    return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+}
 
 /// Numbers in sentences.
 func text(_ number: some BinaryInteger) -> String { Digits.grouped(Int(clamping: number)) }

@@ -31,6 +31,16 @@ extension HealthRenderer {
     line.texts("seen", finding.seen)
     line.key("figures")
     render(finding.figures, &line)
+    line.key("services")
+    line.array(finding.services) { line, service in
+      line.append(service.isServer ? "{\"local\":{\"address\":\"" : "{\"peer\":{\"address\":\"")
+      line.append(service.address, service.family)
+      line.append("\",\"port\":")
+      if let port = service.port { line.append(port) } else { line.append("null") }
+      line.append("}")
+      line.field("count", service.count)
+      line.append("}")
+    }
     line.key("actors")
     line.array(finding.actors) { line, actor in
       line.append("{\"pid\":")

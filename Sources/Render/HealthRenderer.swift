@@ -43,18 +43,30 @@ public struct HealthRenderer {
 
   private func renderFindings(_ report: HealthReport, _ line: inout LineBuffer) {
     var told: [String: Int] = [:]
-    for (index, finding) in report.findings.enumerated() {
+    var shown: [Finding] = []
+    for finding in report.findings where !finding.isCommon {
       told[finding.rule, default: 0] += 1
       guard told[finding.rule] ?? 0 <= Self.shown else { continue }
       line.append("\n")
-      render(finding, index + 1, report, &line)
+      render(finding, after: shown, report, &line)
+      shown.append(finding)
     }
     let hidden = told.values.map { max(0, $0 - Self.shown) }.reduce(0, +)
     if hidden > 0 { line.append("\nAnd \(hidden) more of these kinds; --json has all of them.\n") }
+    let common = report.findings.filter(\.isCommon).flatMap { finding in finding.seen.prefix(1) }
+    if !common.isEmpty {
+      line.append("\n")
+      wrap(
+        "True of most hosts, and no trouble by itself: \(common.joined(separator: "; ")); --json says more.",
+        hanging: 0, &line)
+    }
   }
 
-  private func render(_ finding: Finding, _ number: Int, _ report: HealthReport, _ line: inout LineBuffer) {
-    line.append("\(number). \(finding.severity.rawValue.uppercased())  \(finding.title)")
+  /// - Parameter earlier: what was told before it.
+  private func render(
+    _ finding: Finding, after earlier: [Finding], _ report: HealthReport, _ line: inout LineBuffer
+  ) {
+    line.append("\(earlier.count + 1). \(finding.severity.rawValue.uppercased())  \(finding.title)")
     switch finding.subject {
     case .tuple(let family, let local, let peer):
       line.append(": ")
@@ -84,8 +96,8 @@ public struct HealthRenderer {
       line.append("\n")
     }
     // What was said of the same rule already is not said again.
-    let earlier = report.findings.prefix(number - 1).firstIndex { $0.rule == finding.rule }
-    let said = earlier.map { report.findings[$0] }
+    let index = earlier.firstIndex { $0.rule == finding.rule && $0.meaning == finding.meaning }
+    let said = index.map { earlier[$0] }
     if said == nil { wrap(finding.meaning, label: "means", &line) }
     let remedies = finding.remedies.filter { !(said?.remedies.contains($0) ?? false) }
     for (index, remedy) in remedies.enumerated() {
@@ -103,7 +115,7 @@ public struct HealthRenderer {
         }
       }
     }
-    if let earlier { wrap("as in \(earlier + 1)", label: "the rest", &line) }
+    if let index { wrap("as in \(index + 1)", label: "the rest", &line) }
     wrap("\(finding.certainty.rawValue): \(finding.grounds)", label: "sure", &line)
     for (index, fact) in finding.unknown.enumerated() {
       wrap(fact, label: index == 0 ? "not known" : "", &line)

@@ -5,7 +5,7 @@ import System
 import Tracing
 
 /// One watch from the readings before it to the report: who closes what is traced, and all that the kernel counts is
-/// read twice.
+/// read twice. The watch lies between the two readings: what happened before, as programs were loaded, is not its own.
 struct DoctorRun {
   private let netns: UInt32?
   /// Programs to do without.
@@ -13,28 +13,32 @@ struct DoctorRun {
   private let signals: Int32
   private let before: HostReading
   private let tracer: Tracer
-  private let startNanoseconds: UInt64
-  private var log = WatchLog()
+  private var log: WatchLog
 
   /// - Throws: `TracingError` where the trace is not possible here.
   init(netns: UInt32?, without: [String], signals: Int32) throws {
     self.netns = netns
     self.without = without
     self.signals = signals
-    before = try HostReading(netns: netns, without: without)
     var settings = TraceSettings()
     settings.netns = netns
     settings.without = without
+    settings.tellsAllAtEnd = true
     tracer = try Tracer(settings, version: version)
-    startNanoseconds = Host.bootNanoseconds
+    before = try HostReading(netns: netns, without: without)
+    log = WatchLog(start: Self.wallTime(before.nanoseconds))
+  }
+
+  private static func wallTime(_ bootNanoseconds: UInt64) -> WallTime {
+    BootClock(offsetNanoseconds: Host.bootClockOffsetNanoseconds).wallTime(ofBoot: bootNanoseconds)
   }
 
   var startEvent: Start { tracer.startEvent }
 
   mutating func run(nanoseconds: UInt64) throws -> HealthReport {
-    watch(until: startNanoseconds + nanoseconds)
-    let watched = Host.bootNanoseconds - startNanoseconds
-    let after = try HostReading(netns: netns, without: without)
+    watch(until: before.nanoseconds + nanoseconds)
+    let after = try HostReading(netns: netns, without: without, withOwners: true)
+    log.end = Self.wallTime(after.nanoseconds)
     tracer.stop()
     takeEvents()
     if let failure = tracer.failure {
@@ -47,15 +51,13 @@ struct DoctorRun {
           "cannot read the network namespace: it is gone, or may not be entered; see 'tcplinger census --by netns'"
       )
     }
-    var facts = Facts(before, after, watchedNanoseconds: watched)
-    // In another pid namespace, /proc has other processes under these numbers.
-    let isInitial = PidNamespace.isInitial
-    facts.flows = log.flows { isInitial ? Executable.name(pid: $0) : nil }
-    facts.leaks = log.leaks(now: Host.now) { process in
-      (isInitial ? Descriptors(pid: process.pid, startedNanoseconds: process.startedNanoseconds) : nil).map {
-        ($0.open, $0.limit)
-      }
-    }
+    var facts = Facts(before, after)
+    facts.flows = log.flows { Program(of: $0) }
+    let readings = ProcessReadings(before: before.descriptors)
+    facts.leaks = log.leaks { readings.reading(of: $0) }
+    facts.acceptors = after.census.acceptors
+    facts.listeners = after.census.listeners
+    facts.exhausted = readings.exhausted(among: after.census.holders)
     facts.lost = log.lost
     var report = facts.examine(time: Host.now, kernel: Host.kernelRelease)
     report.unknown = after.refusals + report.unknown
@@ -81,5 +83,44 @@ struct DoctorRun {
     let (events, dropped) = tracer.queue.takeAll()
     for event in events { log.add(event) }
     log.add(lost: dropped)
+  }
+}
+
+/// What /proc says of processes at the end of the watch, beside what it said before.
+private struct ProcessReadings {
+  let before: [UInt32: (startTicks: UInt64, open: Int)]
+
+  func reading(of process: Process) -> ProcessReading? {
+    guard PidNamespace.isInitial, let facts = ProcessFacts(pid: process.pid),
+      let now = Descriptors(pid: process.pid, startedNanoseconds: process.startedNanoseconds)
+    else { return nil }
+    let earlier = before[process.pid].flatMap { earlier in
+      Descriptors.isOf(startTicks: earlier.startTicks, startedNanoseconds: process.startedNanoseconds)
+        ? earlier.open : nil
+    }
+    return ProcessReading(
+      state: facts.state, program: Program(of: process), descriptorsOpen: now.open, descriptorsBefore: earlier,
+      descriptorLimit: now.limit)
+  }
+
+  /// Those that have as many descriptors as they may have.
+  func exhausted(among processes: [Process]) -> [(process: Process, reading: ProcessReading)] {
+    processes.compactMap { process in
+      guard let reading = reading(of: process), reading.isExhausted else { return nil }
+      return (process, reading)
+    }
+  }
+}
+
+extension Program {
+  /// nil where /proc has another process under this number, or none.
+  fileprivate init?(of process: Process) {
+    // In another pid namespace it has others.
+    guard PidNamespace.isInitial, let facts = ProcessFacts(pid: process.pid),
+      Descriptors.isOf(startTicks: facts.startTicks, startedNanoseconds: process.startedNanoseconds)
+    else { return nil }
+    self.init(
+      executable: Executable.name(pid: process.pid), commandLine: ProcessFacts.commandLine(pid: process.pid),
+      isGo: Executable.isGo(pid: process.pid))
   }
 }

@@ -14,13 +14,20 @@ struct HostReading {
   let maxOrphans: Int?
   /// What could not be read or counted, each with why.
   private(set) var refusals: [String] = []
+  /// Open descriptors by pid.
+  let descriptors: [UInt32: (startTicks: UInt64, open: Int)]
+  /// When the counters were read, CLOCK_BOOTTIME.
+  let nanoseconds: UInt64
 
   /// Visits every network namespace, or the one that is asked for, on the calling thread.
-  init(netns: UInt32?, without: [String] = []) throws {
+  ///
+  /// - Parameter withOwners: also whose each socket is, which takes a pass over every open file.
+  init(netns: UInt32?, without: [String] = [], withOwners: Bool = false) throws {
     var filters = TraceSettings()
     filters.netns = netns
     filters.without = without
-    census = try CensusReader.read(CensusSettings(filters, details: .tuple)).census
+    census = try CensusReader.read(CensusSettings(filters, details: withOwners ? [.tuple, .owner] : .tuple))
+      .census
     if census.uncounted > 0 {
       refusals.append("\(census.uncounted) sockets had no room in the count: what is said of ports is too low")
     }
@@ -40,15 +47,17 @@ struct HostReading {
         }
       }
     }
+    nanoseconds = Host.bootNanoseconds
+    descriptors = Descriptors.counts()
   }
 }
 
 extension Facts {
   /// The two readings of a watch, side by side. A namespace that was there for a part of it only is judged by what the
   /// later reading has; one that has vanished is left out.
-  init(_ before: HostReading, _ after: HostReading, watchedNanoseconds: UInt64) {
+  init(_ before: HostReading, _ after: HostReading) {
     self.init(
-      watchedNanoseconds: watchedNanoseconds,
+      watchedNanoseconds: after.nanoseconds - before.nanoseconds,
       namespaces: after.namespaces.keys.sorted().compactMap { inode in
         after.namespaces[inode].map { reading in
           var facts = NamespaceFacts(inode: inode)
@@ -59,7 +68,7 @@ extension Facts {
           }
           facts.countersBefore = before.namespaces[inode]?.counters ?? [:]
           facts.countersAfter = reading.counters
-          facts.listeners = reading.listeners?.map { Listener(port: $0.port, queue: Int($0.queue)) }
+          facts.listeners = reading.listeners?.map { Listener(port: $0.port, queue: $0.queue, limit: $0.limit) }
           facts.sockets = SocketCounts(of: inode, before: before.census, after: after.census)
           return facts
         }

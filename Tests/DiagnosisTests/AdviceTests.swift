@@ -80,23 +80,54 @@ import Testing
   }
 
   @Test(
-    "A program is recognised by its name, with a version or without",
+    "A program is recognised by its executable, with a version or without, and its command line",
     arguments: [
-      ("nginx", "nginx"), ("php-fpm8.2", "PHP"), ("php", "PHP"), ("python3.11", "Python"), ("node", "Node.js"),
-      ("java", "Java"), ("haproxy", "HAProxy"), ("apache2", "Apache httpd"), ("node_exporter", nil),
-      ("javac", nil),
-      ("phpunit", nil), ("", nil),
-    ] as [(String, String?)]) func runtime(name: String, runtime: String?)
+      ("nginx", "nginx: worker process", "nginx"), ("php-fpm8.2", "php-fpm: pool www", "PHP-FPM"),
+      ("php", "php a.php", "PHP"), ("php8.2", "php a.php", "PHP"),
+      ("python3.11", "python3 worker.py", "Python"),
+      ("python3.11", "/usr/bin/python3 /usr/bin/gunicorn app:app", "gunicorn"),
+      ("python3.11", "python3 -m uvicorn app:app", "uvicorn"), ("node", "node server.js", "Node.js"),
+      ("java", "java -jar billing.jar", "Java"), ("haproxy", "haproxy", "HAProxy"),
+      ("apache2", "apache2", "Apache httpd"),
+      ("wrk", "wrk -c 10", "wrk"), ("redis-benchmark", "redis-benchmark", "redis-benchmark"),
+      ("node_exporter", "node_exporter", nil), ("javac", "javac", nil), ("phpunit", "phpunit", nil),
+      ("", "", nil),
+      ("shop", "shop", nil),
+    ] as [(String, String, String?)]) func runtime(executable: String, line: String, runtime: String?)
   {
-    #expect(Runtime.named(name)?.name == runtime)
+    let words = line.split(separator: " ").map(String.init)
+    #expect(Runtime.named(executable, words)?.name == runtime)
   }
 
-  @Test("The name of the executable counts more than that of the process, and neither is proof")
+  @Test("Each row names its source, and what it advises")
+  func rows() {
+    for runtime in Runtime.all {
+      #expect(!runtime.source.isEmpty)
+      #expect(runtime.isLoadGenerator || runtime.asClient != nil || runtime.asServer != nil)
+    }
+  }
+
+  @Test("What the linker of Go wrote is Go's; a program that nobody knows gets no language's advice")
+  func unknownProgram() {
+    #expect(Runtime.of(Program(executable: "shop", isGo: true))?.name == "Go")
+    #expect(Runtime.of(Program(executable: "shop")) == nil)
+    #expect(Runtime.of(nil) == nil)
+    #expect(Runtime.advice(for: [Sample.flow(3000)]).isEmpty)
+  }
+
+  @Test("The executable counts, and not the name of the process")
   func executable() throws {
     var flow = Sample.flow(3000, comm: "MainThread")
-    flow.executable = "node"
+    flow.program = Program(executable: "node", commandLine: ["node", "server.js"])
     let finding = try Self.exhausted(flows: [flow])
-    #expect(finding.remedies.first?.hasPrefix("if this is Node.js: ") == true)
+    #expect(finding.remedies.first?.hasPrefix("Node.js: ") == true)
+  }
+
+  @Test("A load generator is said to be one")
+  func loadGenerator() throws {
+    var flow = Sample.flow(3000, comm: "wrk")
+    flow.program = Program(executable: "wrk")
+    #expect(try Self.exhausted(flows: [flow]).remedies.first?.contains("load generator") == true)
   }
 
   @Test(

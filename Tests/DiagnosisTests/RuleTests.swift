@@ -179,11 +179,54 @@ import Testing
     { facts in
       var log = WatchLog()
       log.add(.origin(Sample.origin(state)))
-      facts.leaks = log.leaks(now: Sample.end) { _ in nil }
+      facts.leaks = log.leaks { _ in nil }
+    }
+  }
+
+  /// Two ends of one connection: the peer has only shut down its side, and waits.
+  private static func halfClosed(by cause: Cause) -> (inout Facts) -> Void {
+    { facts in
+      var log = WatchLog()
+      let here = Sample.closeWait(.eofRead)
+      var there = Sample.origin(.finWait2(cause: cause, age: Age(nanoseconds: 5_000_000_000)))
+      (there.connection.local, there.connection.peer) = (here.connection.peer, here.connection.local)
+      there.process?.pid = 4125
+      log.add(.origin(here))
+      log.add(.origin(there))
+      facts.leaks = log.leaks { _ in nil }
+    }
+  }
+
+  /// A hundred usable ports, of which so many are taken by so many connections to two services.
+  private static func ports(_ ports: Int, connections: Int) -> (inout NamespaceFacts) -> Void {
+    { facts in
+      facts.settings["ip_local_port_range"] = [40_000, 40_099]
+      var other = Sample.tuple
+      other.peer.port += 1
+      facts.sockets?.openTuples = [Sample.tuple: connections / 2, other: connections - connections / 2]
+      facts.sockets?.localPorts = [.init(family: .ipv4, address: Sample.local): ports]
+    }
+  }
+
+  private static func descriptors(_ open: Int, of limit: Int) -> (inout Facts) -> Void {
+    { facts in
+      let reading = ProcessReading(descriptorsOpen: open, descriptorLimit: limit)
+      if reading.isExhausted { facts.exhausted = [(Sample.client, reading)] }
     }
   }
 
   private static let leaks: [Case] = [
+    Case("half_closed", "the peer has closed", nil, halfClosed(by: .close)),
+    Case("half_closed", "the peer reads on", .note, halfClosed(by: .shutdown)),
+    Case("close_wait", "the peer has closed, and is here", .warning, halfClosed(by: .close)),
+    Case("close_wait", "the peer reads on", nil, halfClosed(by: .shutdown)),
+    Case("fin_wait2", "its other end is here", nil, halfClosed(by: .close)),
+    Case(
+      "bind_before_connect", "none shared, nine tenths taken", .critical, namespace: ports(90, connections: 90)),
+    Case("bind_before_connect", "none shared, fewer", nil, namespace: ports(89, connections: 89)),
+    Case("bind_before_connect", "one shared", nil, namespace: ports(90, connections: 91)),
+    Case("descriptors_exhausted", "one left", nil, descriptors(23, of: 24)),
+    Case("descriptors_exhausted", "none left", .critical, descriptors(24, of: 24)),
     Case("close_wait", "none", nil),
     Case("close_wait", "one", .warning, leak(Sample.closeWait(.eofRead).state)),
     Case("fin_wait2", "none", nil),

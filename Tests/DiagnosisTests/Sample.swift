@@ -12,9 +12,6 @@ enum Sample {
   /// Of the default range.
   static let usable = 28_232
 
-  /// When the watch ends: no time after the origins were told.
-  static let end = WallTime(nanoseconds: 0)
-
   /// The defaults of Linux 6.18. tcp_tw_reuse is 2, which is of no use to addresses that are not loopback's.
   static let settings: [String: [Int]] = [
     "ip_local_port_range": [32_768, 60_999], "ip_unprivileged_port_start": [1024], "tcp_tw_reuse": [2],

@@ -122,7 +122,7 @@ private func text(_ report: HealthReport) -> String {
         "title":"Ports run out","netns":4026531840,"local":{"address":"10.0.0.1"},\#
         "peer":{"address":"10.0.0.5","port":8080},"seen":["27,000 TIME_WAITs","470 a second more"],\#
         "figures":{"time_waits":27000,"share":0.123,"missing":null},\#
-        "actors":[{"pid":7,"comm":"a\u001b[31m","part":"27,000 TIME_WAITs"},\#
+        "services":[],"actors":[{"pid":7,"comm":"a\u001b[31m","part":"27,000 TIME_WAITs"},\#
         {"pid":null,"comm":null,"part":"the rest"}],"meaning":"It is full.","remedies":["use a pool"],\#
         "settings":[{"name":"tcp_tw_reuse","helps":true,"why":"reuses them",\#
         "command":"sysctl -w net.ipv4.tcp_tw_reuse=1"},{"name":"tcp_fin_timeout","helps":false,\#
