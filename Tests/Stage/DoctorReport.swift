@@ -7,6 +7,18 @@ public struct DoctorReport: Decodable, Sendable {
     public struct Actor: Decodable, Equatable, Sendable {
       public var pid: Int32?
       public var comm: String?
+      public var part: String?
+    }
+
+    public struct Service: Decodable, Equatable, Sendable {
+      public struct End: Decodable, Equatable, Sendable {
+        public var address: String
+        public var port: Int?
+      }
+
+      public var local: End?
+      public var peer: End?
+      public var count: Int
     }
 
     public struct Setting: Decodable, Sendable {
@@ -21,7 +33,9 @@ public struct DoctorReport: Decodable, Sendable {
     public var port: Int?
     public var seen: [String]
     public var figures: [String: Double?]
+    public var services: [Service]
     public var actors: [Actor]
+    public var certainty: String
     public var remedies: [String]
     public var settings: [Setting]
     public var unknown: [String]
@@ -48,10 +62,14 @@ public final class Doctor {
 
   /// Returns when the watch has begun.
   public init(_ options: String...) throws {
-    let child = try Child(Programs.tcplinger, ["doctor", "--json", "--duration", "5m"] + options)
+    let child = try Child(Programs.tcplinger, ["doctor", "--json", "--verbose", "--duration", "5m"] + options)
     self.child = child
-    // Its second thread is made when the hooks are attached and what is open is read.
-    guard eventually({ namesIn("/proc/\(child.pid)/task").count > 1 }) else {
+    // It says which hooks it uses when the watch begins.
+    let hasBegun = eventually {
+      child.errors.fill(within: 50)
+      return child.errors.text.contains("hooks:")
+    }
+    guard hasBegun else {
       throw Failure("doctor does not begin to watch; \(child.report())")
     }
     began = .now
