@@ -206,7 +206,7 @@ struct LeakCase {
 
   /// Everybody who could accept; first who has done so before. A parent that leaves it to its children is last.
   private func listeners(_ facts: Facts) -> [Finding.Actor] {
-    let ports = Set(leaks.flatMap { $0.group.connections.map(\.local.port) })
+    let ports = Set(leaks.flatMap { $0.group.busiestServices(.max).compactMap(\.service.port) })
     var accepted: [Process.Identity: Int] = [:]
     for port in ports {
       for (process, count) in facts.acceptors[ServedPort(netns: first.netns, port: port)] ?? [:] {

@@ -36,7 +36,6 @@ public struct LeakReport: Sendable {
     var others: [Process: Int] = [:]
     /// Of what is not accepted: who has the listener.
     var listeners: [Process: Int] = [:]
-    public var connections: [Connection] = []
 
     var key: Key { Key(process: process?.identity, reason: reason, part: part) }
 
@@ -157,7 +156,6 @@ extension LeakReport.Group {
   fileprivate mutating func add(_ origin: Origin, _ closures: HalfClosures) {
     let connection = origin.connection
     count += 1
-    connections.append(connection)
     if let age = origin.state.age, age.nanoseconds >= oldest.nanoseconds { oldest = age }
     let isServer = origin.role == .server
     let peer = LeakReport.Peer(
