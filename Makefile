@@ -23,7 +23,7 @@ shell_files := .ci/run $(filter-out scripts/benchmark,$(wildcard scripts/*))
 # Only root may trace.
 as_root := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: help build demo run test test-kernels bench fmt lint release test-release doctor clean
+.PHONY: help build demo run test test-kernels test-false-alarms bench fmt lint release test-release doctor clean
 
 build: set-up-build $(skeleton) ## The release binary: .build/release/tcplinger
 	@swift build -c release
@@ -41,6 +41,9 @@ test: set-up-test build ## Every test; those of the kernel need root
 test-kernels: set-up-kernels build ## The kernel tests on other kernels, in virtual machines
 	@swift build --build-tests
 	@scripts/test-kernels
+
+test-false-alarms: set-up-test-false-alarms build ## Two minutes of ordinary traffic: doctor must find nothing worse than a note
+	@$(as_root) /usr/bin/python3 Tests/FalseAlarms/play.py $(bin)/tcplinger
 
 bench: set-up-bench build ## Cost beside other tools, 7 minutes, into docs/performance.md: make bench BENCH=--growth
 	@$(as_root) /usr/bin/python3 scripts/benchmark $(BENCH)
