@@ -59,7 +59,7 @@ static __u64 named[NAMED];
 
 /*
  * It runs for every read of every connection, and only the first has something to name: which were
- * looked up is noted (30 ns a read less, make bench BENCH=--reads). The process that reads holds
+ * looked up is noted (45 ns a read less, make bench BENCH=--reads). The process that reads holds
  * the socket's lock, so nobody else changes the entry; in softirq the kernel reads for itself.
  */
 SEC("tp_btf/tcp_rcv_space_adjust")

@@ -81,20 +81,27 @@ public struct HalfClosures: Sendable {
     match(&open, rest, earliest: -Self.longestDelay)
   }
 
+  /// Both are sorted: what is looked at for each lies within a moment, however many there are.
   private mutating func match(_ open: inout [Stay], _ passed: [Stay], earliest: Int64) {
+    var early: [Stay] = []
+    var next = 0
     for passed in passed {
-      let index = open.lastIndex { read in
-        let delay = passed.since - read.since
-        return delay <= Self.longestDelay && delay >= earliest
-          && !leads(from: Ends(passed.origin.connection), to: Ends(read.origin.connection))
+      while next < open.count, passed.since - open[next].since >= earliest {
+        early.append(open[next])
+        next += 1
+      }
+      let recent = early.indices.reversed().lazy.prefix { passed.since - early[$0].since <= Self.longestDelay }
+      let index = recent.first {
+        !leads(from: Ends(passed.origin.connection), to: Ends(early[$0].origin.connection))
       }
       guard let index else { continue }
-      let read = open.remove(at: index)
-      // It goes on waiting where the other does not any more: that is no relay's work.
+      let read = early.remove(at: index)
+      // A relay closes when the other end is over; this one waits on.
       guard !outlasts(read, passed) else { continue }
       successors[Ends(read.origin.connection)] = Ends(passed.origin.connection)
       predecessors[Ends(passed.origin.connection)] = Ends(read.origin.connection)
     }
+    open = early + open[next...]
   }
 
   /// Does this half-close, by its other end and what that was passed on to, come back to this CLOSE_WAIT?

@@ -96,6 +96,17 @@ import Testing
     #expect(parts(unread) == [20: .leak])
   }
 
+  @Test func `of a busy relay are all told apart, however many`() {
+    let origins = (1...UInt16(20_000)).flatMap { port in
+      let seconds = 100 - Double(port) / 1000
+      return [
+        Self.closeWait(port, 1, of: 2, seconds: seconds),
+        Self.finWait2(port + 30_000, 2, of: 2, seconds: seconds - 0.0005),
+      ]
+    }
+    #expect(parts(origins).values.allSatisfy { $0 == .relayed })
+  }
+
   @Test func `what goes on waiting when the other end is over is a leak`() {
     let read = Self.closeWait(20, 10, of: 2, seconds: 9)
     let passed = Self.finWait2(21, 30, of: 2, seconds: 9)
