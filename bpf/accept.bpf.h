@@ -15,23 +15,26 @@ static __always_inline bool is_to_be_named(const struct wire_origin *connection)
 	return connection && connection->role == WIRE_ROLE_SERVER && !connection->older;
 }
 
-static __always_inline bool is_kernel_thread(void)
-{
-	return READ(TASKS_ARE_TYPED, current_task(), flags) & PF_KTHREAD;
-}
-
 static __always_inline void on_accepted(struct sock_common *accepted)
 {
 	struct wire_opener opener = { .source = WIRE_SOURCE_ACCEPT };
 	__u64 key = accepted ? key_of(false, accepted) : 0;
 	struct wire_origin *connection = bpf_map_lookup_elem(&connections, &key);
 
-	if (!is_to_be_named(connection) || is_kernel_thread())
+	if (is_kernel_thread(current_task()))
 		return;
 	name_process(&opener.process, current_task());
-	if (bpf_map_update_elem(&openers, &key, &opener, BPF_NOEXIST) &&
-	    !bpf_map_lookup_elem(&openers, &key))
+	if (settings.ends_alone && accepted &&
+	    passes(false, accepted, READ(false, accepted, skc_num)))
+		count_opened(false, accepted, &opener.process, WIRE_ACCEPTS);
+	if (!is_to_be_named(connection))
+		return;
+	if (!bpf_map_update_elem(&openers, &key, &opener, BPF_NOEXIST)) {
+		if (settings.count_opens)
+			count_opened(false, accepted, &opener.process, WIRE_ACCEPTS);
+	} else if (!bpf_map_lookup_elem(&openers, &key)) {
 		count_loss(openers_full);
+	}
 }
 
 /* Its arguments changed in v6.10 (92ef0fd55ac8). v5.17, f92c1e183604: the result alone. */
@@ -69,9 +72,12 @@ int BPF_PROG(handle_read, struct sock *sk)
 	__u64 *note = &named[cookie % NAMED];
 	struct wire_origin *connection;
 
-	if ((settings.typed && *note == cookie) || !sk->sk_lock.owned || is_kernel_thread())
+	if ((settings.typed && *note == cookie) || !sk->sk_lock.owned ||
+	    is_kernel_thread(current_task()))
 		return 0;
-	connection = bpf_map_lookup_elem(&connections, &key);
+	if (counts_first_reads())
+		count_accept(sk, true);
+	connection = settings.ends_alone ? NULL : bpf_map_lookup_elem(&connections, &key);
 	if (is_to_be_named(connection) && !connection->opener.pid) {
 		name_process(&connection->opener, current_task());
 		barrier(); /* it is there when its source is */

@@ -29,7 +29,7 @@ static __always_inline void answer(const struct wire_origin *origin, __u8 kind)
 {
 	__u32 index = batch.origin_count;
 	__u64 key = origin->key;
-	struct wire_origin *to;
+	struct wire_origin *to, *found;
 
 	barrier_var(index);
 	if (index >= WIRE_BATCH)
@@ -40,9 +40,15 @@ static __always_inline void answer(const struct wire_origin *origin, __u8 kind)
 	complete(to);
 	if (!to->opener_source) /* handle_read may be about to name it */
 		__builtin_memset(&to->opener, 0, sizeof(to->opener));
-	if (kind == WIRE_CLOSE_WAIT_END ? take_record(to)
-					: !!bpf_map_lookup_elem(&connections, &key))
-		batch.origin_count = index + 1;
+	if (kind == WIRE_CLOSE_WAIT_END) {
+		if (!take_record(to))
+			return;
+	} else {
+		found = bpf_map_lookup_elem(&connections, &key);
+		if (!found || published(&found->phase) == WIRE_PHASE_OVER)
+			return;
+	}
+	batch.origin_count = index + 1;
 }
 
 static __always_inline bool is_due(const struct wire_origin *origin)
@@ -149,6 +155,13 @@ static __always_inline void audit_open(struct wire_origin *origin)
 	}
 }
 
+/* None was sent. */
+static __always_inline void audit_reset(struct wire_origin *origin)
+{
+	if (origin->time_ns - origin->since_ns > SURELY_BORN_NS)
+		take_record(origin);
+}
+
 /* What the frontend has found by other means: TIME_WAIT, or nothing any more. */
 static __always_inline void settle(struct wire_origin *origin)
 {
@@ -172,7 +185,9 @@ __weak __noinline int audit_connection(__u64 key)
 		return 0;
 	origin->phase = phase;
 	origin->time_ns = bpf_ktime_get_boot_ns();
-	if (batch.found)
+	if (phase == WIRE_PHASE_OVER)
+		audit_reset(origin);
+	else if (batch.found)
 		settle(origin);
 	else if (!origin->address)
 		find_again(origin);

@@ -68,12 +68,12 @@ static __always_inline struct inet_hashinfo *tcp_hashinfo_of(bool typed, struct 
  * itself; elsewhere an atomic that gives back what was there does (v5.12, 5ffa25502b5a).
  */
 #ifdef __TARGET_ARCH_x86
-#define publish(word, value)                         \
-	({                                           \
-		barrier();                           \
-		*(volatile __u32 *)(word) = (value); \
+#define publish(word, value)                                   \
+	({                                                     \
+		barrier();                                     \
+		*(volatile typeof(*(word)) *)(word) = (value); \
 	})
-#define published(word) (*(volatile __u32 *)(word))
+#define published(word) (*(volatile typeof(*(word)) *)(word))
 #else
 #define publish(word, value) ((void)__sync_lock_test_and_set(word, value))
 #define published(word) __sync_fetch_and_or(word, 0)

@@ -22,6 +22,8 @@
 #define ECONNRESET 104
 #define ETIMEDOUT 110
 
+#define SOCK_LINGER 4 /* enum sock_flags: a bit of skc_flags */
+
 #define PF_EXITING 0x00000004
 #define PF_KTHREAD 0x00200000
 
@@ -94,6 +96,7 @@ struct sock_common {
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
 	atomic64_t skc_cookie;
+	unsigned long skc_flags;
 	struct sock *skc_listener; /* of a request socket */
 	struct hlist_nulls_node skc_nulls_node;
 };
@@ -110,6 +113,7 @@ struct sock {
 	} sk_lock;
 	struct socket *sk_socket;
 	int sk_err;
+	unsigned long sk_lingertime;
 	__u16 sk_protocol;
 	__u32 sk_ack_backlog;
 	__u32 sk_max_ack_backlog;
@@ -135,6 +139,7 @@ struct inet_connection_sock {
 
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
+	int linger2;
 	__u64 tcp_mstamp; /* CLOCK_MONOTONIC, microseconds */
 	__u64 bytes_received;
 	__u64 bytes_acked;

@@ -40,8 +40,8 @@ struct {
 } openers SEC(".maps");
 
 /*
- * Where TIME_WAITs are only counted, one share a processor: added to by whoever would send a record
- * otherwise. Deleted by the frontend, a generation at a time, when a later one has been counted for
+ * What is counted by process, one share a processor: TIME_WAITs where they are only counted, by
+ * whoever would send a record otherwise; connects and accepts by who sees them. Deleted by the frontend, a generation at a time, when a later one has been counted for
  * longer than a program runs: so no count is added to what is gone. 65,536 flows; what does not fit
  * is counted.
  */
@@ -52,7 +52,7 @@ struct {
 	__type(value, struct wire_count);
 } counts SEC(".maps");
 
-/* struct wire_origin records. 4 MiB: 21,000 of them, a second at 21,000 connections a second. */
+/* struct wire_event records. 4 MiB: 17,000 of them, a second at 17,000 connections a second. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4 * 1024 * 1024);

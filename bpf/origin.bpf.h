@@ -4,65 +4,7 @@
 #define TCPLINGER_ORIGIN_BPF_H
 
 #include "maps.bpf.h"
-
-/* inet_sport outlives skc_num, which is 0 once the port is given back. */
-static __always_inline __u16 local_port_of(bool typed, struct tcp_sock *tcp)
-{
-	return bpf_ntohs(READ(typed, tcp, inet_conn.icsk_inet.inet_sport));
-}
-
-static __always_inline __u16 peer_port_of(bool typed, struct sock_common *common)
-{
-	return bpf_ntohs(READ(typed, common, skc_dport));
-}
-
-/* Names the connection of a full socket; 0: nobody has named it yet. */
-static __always_inline __u64 key_of(bool typed, struct sock_common *common)
-{
-	if (settings.typed)
-		return READ(typed, common, skc_cookie.counter);
-	return (__u64)common;
-}
-
-/* The same of a small socket, or one that is about to become one. */
-static __always_inline __u64 key_of_small(bool typed, struct sock_common *common, __u16 local_port)
-{
-	if (settings.typed)
-		return READ(typed, common, skc_cookie.counter);
-	return (__u64)READ(typed, common, skc_hash) << 32 | (__u32)local_port << 16 |
-	       peer_port_of(typed, common);
-}
-
-static __always_inline bool is_mapped(bool typed, struct sock_common *common)
-{
-	return READ(typed, common, skc_family) == AF_INET6 &&
-	       READ(typed, common, skc_v6_daddr.in6_u.u6_addr32[2]) == bpf_htonl(0xffff) &&
-	       !READ(typed, common, skc_v6_daddr.in6_u.u6_addr32[1]) &&
-	       !READ(typed, common, skc_v6_daddr.in6_u.u6_addr32[0]);
-}
-
-/* The network namespace that was asked for last: the lower half of its cookie, and its number. */
-static volatile __u64 last_namespace;
-
-/*
- * The kernel counts the users of a namespace beside its number, so every new socket writes that
- * line of the cache: to read it each time is 20 ns a change of state (make bench).
- */
-static __always_inline __u32 netns_of(bool typed, struct sock_common *common)
-{
-	struct net *net = READ(typed, common, skc_net.net);
-	__u64 last = last_namespace;
-	__u32 cookie;
-
-	if (!typed || !bpf_core_field_exists(net->net_cookie)) /* v5.12, 3d368ab87cf6 */
-		return READ(typed, net, ns.inum);
-	cookie = net->net_cookie;
-	if (last >> 32 != cookie || !last) {
-		last = (__u64)cookie << 32 | net->ns.inum;
-		last_namespace = last;
-	}
-	return last;
-}
+#include "socket.bpf.h"
 
 static __always_inline bool has_port(const volatile __u8 *bitmap, __u16 port)
 {
@@ -89,31 +31,6 @@ static __always_inline bool passes(bool typed, struct sock_common *common, __u16
 		return false;
 	return !settings.filter_local_ports || !local_port ||
 	       has_port(target_local_ports, local_port);
-}
-
-/* Which connection it is. */
-static __always_inline void describe(bool typed, struct wire_origin *origin,
-				     struct sock_common *common, __u16 local_port)
-{
-	__u32 *local = (__u32 *)origin->local_address, *peer = (__u32 *)origin->peer_address;
-
-	origin->address = (__u64)common;
-	origin->netns = netns_of(typed, common);
-	origin->net = (__u64)READ(typed, common, skc_net.net);
-	origin->hash = READ(typed, common, skc_hash);
-	origin->interface = READ(typed, common, skc_bound_dev_if);
-	origin->local_port = local_port;
-	origin->peer_port = peer_port_of(typed, common);
-	if (READ(typed, common, skc_family) == AF_INET6) {
-		bpf_core_read(local, 16, &common->skc_v6_rcv_saddr);
-		bpf_core_read(peer, 16, &common->skc_v6_daddr);
-		origin->family = 6;
-		origin->mapped = is_mapped(typed, common);
-	} else {
-		local[0] = READ(typed, common, skc_rcv_saddr);
-		peer[0] = READ(typed, common, skc_daddr);
-		origin->family = 4;
-	}
 }
 
 /*
@@ -162,37 +79,6 @@ static __always_inline void explain_close_wait(bool typed, struct wire_origin *o
 }
 
 /*
- * Which end it is, where nobody saw it begin. The kernel counts the SYN of an active open into
- * bytes_acked, and no SYN for a passive one; once it is acknowledged the FIN is in it as well.
- * Unless the socket is locked, sequence numbers move under this reader: what does not come out as
- * one of the two is unknown.
- */
-static __always_inline __u8 role_of(bool typed, struct tcp_sock *tcp, __u8 state)
-{
-	__u64 acked = READ(typed, tcp, bytes_acked);
-	__u32 unacknowledged = READ(typed, tcp, snd_nxt) - READ(typed, tcp, snd_una);
-	__u64 sent = READ(typed, tcp, bytes_sent) - READ(typed, tcp, bytes_retrans);
-	__u64 beyond_payload = acked + unacknowledged - sent;
-
-	if (READ(typed, tcp, bytes_acked) != acked)
-		return WIRE_ROLE_UNKNOWN;
-	if (state == TCP_FIN_WAIT2 ||
-	    (state == TCP_CLOSING && READ(typed, tcp, write_seq) == READ(typed, tcp, snd_una)))
-		beyond_payload--;
-	else if (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT)
-		return WIRE_ROLE_UNKNOWN;
-	if (beyond_payload > 1)
-		return WIRE_ROLE_UNKNOWN;
-	return beyond_payload ? WIRE_ROLE_CLIENT : WIRE_ROLE_SERVER;
-}
-
-static __always_inline bool is_ending(__u8 state)
-{
-	return state == TCP_CLOSE_WAIT || state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 ||
-	       state == TCP_CLOSING;
-}
-
-/*
  * What no program saw begin to end: it has been in its state since the last packet at the latest.
  */
 static __always_inline void begin_to_end(struct wire_origin *origin, struct sock_common *common,
@@ -205,95 +91,220 @@ static __always_inline void begin_to_end(struct wire_origin *origin, struct sock
 	origin->phase = WIRE_PHASE_ENDING;
 }
 
-/* TCP_FIN_WAIT2 or TCP_TIME_WAIT, of a small socket; 0 if there is none at the address. */
-static __always_inline __u8 substate_of(__u64 address)
+static __always_inline void count_in(struct wire_count_key *key, const struct wire_process *process,
+				     enum wire_counted what, __u64 used_ns)
 {
-	struct inet_timewait_sock *small = (void *)address;
-
-	return BPF_CORE_READ(small, tw_substate);
-}
-
-#define NOT_KNOWN 1ULL /* no address */
-#define STEPS 32 /* along a chain of the kernel's table: a new small socket stands at its head */
-
-/*
- * The small socket that has taken over from a full one that goes to CLOSE: the proof of a
- * TIME_WAIT, since the kernel puts it into its table of connections before. So a reset,
- * TCP_LINGER2, and a full bucket table (tcp_max_tw_buckets) need no rule of their own. 0: there is
- * none. What has the same key is the same connection.
- *
- * A global function: the verifier goes through its loop once.
- */
-__weak __noinline __u64 find_in_chain(__u64 chain, __u64 key)
-{
-	struct sock_common *small;
-	__u64 node;
-
-	if (bpf_probe_read_kernel(&node, sizeof(node), (void *)chain))
-		return NOT_KNOWN;
-	/* A chain ends with an odd number. */
-	for (int i = 0; i < STEPS && !(node & 1); i++) {
-		small = (void *)node - bpf_core_field_offset(struct sock_common, skc_nulls_node);
-		if (key_of_small(false, small, settings.typed ? 0 : READ(false, small, skc_num)) ==
-		    key)
-			return (__u64)small;
-		node = (__u64)READ(false, small, skc_nulls_node.next);
-	}
-	return node & 1 ? 0 : NOT_KNOWN;
-}
-
-static __always_inline __u64 chain_of(bool typed, struct net *net, __u32 hash)
-{
-	struct inet_hashinfo *table = tcp_hashinfo_of(typed, net);
-	__u32 slot = hash & READ(typed, table, ehash_mask);
-
-	return (__u64)BPF_CORE_READ(table, ehash) + slot * sizeof(void *);
-}
-
-static __always_inline bool is_target_process(const struct wire_origin *origin)
-{
-	__u32 pid = origin->closer.pid ?: origin->opener.pid;
-
-	return !settings.filter_pids || bpf_map_lookup_elem(&target_pids, &pid);
-}
-
-/*
- * A client's own port is another each time, as is the port of a server's peer: neither is counted
- * by. The local address matters to who has a range of ports for each: the client.
- */
-static __always_inline void count_time_wait(const struct wire_origin *origin)
-{
-	const struct wire_process *process = origin->closer.pid ? &origin->closer : &origin->opener;
 	static const struct wire_count nothing = {};
-	struct wire_count_key key = {
-		.started_ns = process->started_ns,
-		.pid = process->pid,
-		.netns = origin->netns,
-		.port = origin->role == WIRE_ROLE_SERVER ? origin->local_port : origin->peer_port,
-		.family = origin->family,
-		.mapped = origin->mapped,
-		.role = origin->role,
-		.generation = generation,
-	};
 	struct wire_count *count;
 
-	if (origin->role != WIRE_ROLE_SERVER)
-		__builtin_memcpy(key.local_address, origin->local_address,
-				 sizeof(key.local_address));
-	__builtin_memcpy(key.peer_address, origin->peer_address, sizeof(key.peer_address));
-	count = bpf_map_lookup_elem(&counts, &key);
+	key->started_ns = process->started_ns;
+	key->pid = process->pid;
+	key->generation = generation;
+	count = bpf_map_lookup_elem(&counts, key);
 	if (!count) {
-		bpf_map_update_elem(&counts, &key, (void *)&nothing, BPF_NOEXIST);
-		count = bpf_map_lookup_elem(&counts, &key);
+		bpf_map_update_elem(&counts, key, (void *)&nothing, BPF_NOEXIST);
+		count = bpf_map_lookup_elem(&counts, key);
 	}
 	if (!count) {
 		count_loss(counts_full);
 		return;
 	}
 	/* A softirq may come between the processor's reading and writing. */
-	__atomic_fetch_add(&count->time_waits, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&count->counted[what], 1, __ATOMIC_RELAXED);
+	if (what == WIRE_USES)
+		__atomic_fetch_add(&count->counted[WIRE_USED_NS], used_ns, __ATOMIC_RELAXED);
 	if (!count->comm[0])
 		__builtin_memcpy(count->comm, process->comm, sizeof(count->comm));
+}
+
+/*
+ * A client's own port is another each time, as is the port of a server's peer: neither is counted
+ * by. The local address matters to who has a range of ports for each: the client.
+ */
+static __always_inline void count(const struct wire_origin *origin, enum wire_counted what,
+				  __u64 used_ns)
+{
+	struct wire_count_key key = {
+		.netns = origin->netns,
+		.port = origin->role == WIRE_ROLE_SERVER ? origin->local_port : origin->peer_port,
+		.family = origin->family,
+		.mapped = origin->mapped,
+		.role = origin->role,
+	};
+
+	if (origin->role != WIRE_ROLE_SERVER)
+		__builtin_memcpy(key.local_address, origin->local_address,
+				 sizeof(key.local_address));
+	__builtin_memcpy(key.peer_address, origin->peer_address, sizeof(key.peer_address));
+	count_in(&key, origin->closer.pid ? &origin->closer : &origin->opener, what, used_ns);
+}
+
+static __always_inline bool is_target(const struct wire_process *process)
+{
+	__u32 pid = process->pid;
+
+	return !settings.filter_pids || bpf_map_lookup_elem(&target_pids, &pid);
+}
+
+static __always_inline bool is_target_process(const struct wire_origin *origin)
+{
+	return is_target(origin->closer.pid ? &origin->closer : &origin->opener);
+}
+
+/*
+ * The process that has opened a connection is known now. Who accepts may have as many peers as
+ * there are addresses: that is not counted by.
+ */
+static __always_inline void count_opened(bool typed, struct sock_common *common,
+					 const struct wire_process *process, enum wire_counted what)
+{
+	bool is_ipv6 = READ(typed, common, skc_family) == AF_INET6;
+	bool is_client = what == WIRE_CONNECTS;
+	struct wire_count_key key = {
+		.netns = netns_of(typed, common),
+		.port = is_client ? peer_port_of(typed, common) : READ(typed, common, skc_num),
+		.family = is_ipv6 ? 6 : 4,
+		.mapped = is_ipv6 && is_mapped(typed, common),
+		.role = is_client ? WIRE_ROLE_CLIENT : WIRE_ROLE_SERVER,
+	};
+
+	if (!process->pid || !is_target(process))
+		return;
+	if (is_client && is_ipv6) {
+		bpf_core_read(key.local_address, 16, &common->skc_v6_rcv_saddr);
+		bpf_core_read(key.peer_address, 16, &common->skc_v6_daddr);
+	} else if (is_client) {
+		*(__u32 *)key.local_address = READ(typed, common, skc_rcv_saddr);
+		*(__u32 *)key.peer_address = READ(typed, common, skc_daddr);
+	}
+	count_in(&key, process, what, 0);
+}
+
+/*
+ * Where accept() is not hooked, who accepted is known by who reads first, or ends. Until then the
+ * cookie of a passive connection stands here. Cookies are given in order: one makes room for the
+ * next but 65,535, and if it was not counted by then that is a loss.
+ */
+static __u64 uncounted[65536];
+
+#define note_of(cookie) (&uncounted[(cookie) % 65536])
+
+static __always_inline bool counts_first_reads(void)
+{
+	return settings.count_opens && settings.typed && !settings.accept_hooked;
+}
+
+static __always_inline void expect_accept(struct sock *sk)
+{
+	__u64 cookie = give_cookie(sk), *note = note_of(cookie);
+
+	if (*note)
+		count_loss(counts_full);
+	*note = cookie;
+}
+
+/* The current process acts on it, if any does. */
+static __always_inline void count_accept(struct sock *sk, bool is_process)
+{
+	__u64 cookie = sk->__sk_common.skc_cookie.counter, *note = note_of(cookie);
+	struct wire_process process;
+
+	if (!cookie || *note != cookie)
+		return;
+	*note = 0;
+	if (!is_process)
+		return;
+	name_process(&process, current_task());
+	count_opened(true, &sk->__sk_common, &process, WIRE_ACCEPTS);
+}
+
+/* Of each passive end that a process has ended: who that was. Only the last of an index. */
+struct wire_peer peers[WIRE_PEERS] = {};
+
+#define SAME_MOMENT_NS 1000000000ULL
+
+#define place_of(hash) (&peers[(hash) / (~0ULL / WIRE_PEERS + 1)])
+
+static __always_inline __u64 word_of_ipv6(const __u64 *address)
+{
+	return address[0] * 31 + address[1];
+}
+
+/* Addresses as words; an IPv4 address is one whichever family its socket has. */
+static __always_inline __u64 pair_hash(bool is_ipv4, __u64 local, __u16 local_port, __u64 peer,
+				       __u16 peer_port, __u32 netns)
+{
+	bool is_loopback = is_ipv4 ? (peer & 0xff) == 127 : peer == bpf_cpu_to_be64(1);
+
+	return wire_pair_hash(local, local_port, peer, peer_port, is_loopback ? netns : 0);
+}
+
+static __always_inline __u64 hash_of_socket(struct sock_common *common, __u16 local_port)
+{
+	bool typed = settings.typed, is_ipv4 = READ(typed, common, skc_family) == AF_INET;
+	__u64 local, peer, words[4];
+
+	if (is_ipv4 || is_mapped(typed, common)) {
+		is_ipv4 = true;
+		local = READ(typed, common, skc_rcv_saddr);
+		peer = READ(typed, common, skc_daddr);
+	} else {
+		bpf_core_read(&words[0], 16, &common->skc_v6_rcv_saddr);
+		bpf_core_read(&words[2], 16, &common->skc_v6_daddr);
+		local = word_of_ipv6(&words[0]);
+		peer = word_of_ipv6(&words[2]);
+	}
+	return pair_hash(is_ipv4, local, local_port, peer, peer_port_of(typed, common),
+			 netns_of(typed, common));
+}
+
+static __always_inline __u64 hash_of_record(const struct wire_origin *origin)
+{
+	const __u64 *local = (const void *)origin->local_address;
+	const __u64 *peer = (const void *)origin->peer_address;
+	bool is_ipv4 = origin->family == 4 || origin->mapped;
+	__u64 local_word, peer_word;
+
+	if (is_ipv4) {
+		local_word = origin->mapped ? local[1] >> 32 : (__u32)local[0];
+		peer_word = origin->mapped ? peer[1] >> 32 : (__u32)peer[0];
+	} else {
+		local_word = word_of_ipv6(local);
+		peer_word = word_of_ipv6(peer);
+	}
+	return pair_hash(is_ipv4, local_word, origin->local_port, peer_word, origin->peer_port,
+			 origin->netns);
+}
+
+/* The current process has ended the passive end: the other end, if it is here, is told next. */
+static __always_inline void note_peer(struct sock *sk)
+{
+	struct tcp_sock *tcp = as_tcp(settings.typed, sk);
+	struct wire_peer *peer;
+	__u64 hash;
+
+	if (!tcp)
+		return;
+	hash = hash_of_socket((struct sock_common *)tcp, local_port_of(settings.typed, tcp));
+	peer = place_of(hash);
+	publish(&peer->tag, 0);
+	name_process(&peer->process, current_task());
+	peer->time_ns = bpf_ktime_get_boot_ns();
+	publish(&peer->tag, hash);
+}
+
+static __always_inline void find_peer(struct wire_process *process,
+				      const struct wire_origin *origin)
+{
+	__u64 hash = hash_of_record(origin);
+	struct wire_peer *peer = place_of(hash);
+
+	if (published(&peer->tag) == hash &&
+	    origin->time_ns + SAME_MOMENT_NS - peer->time_ns < 2 * SAME_MOMENT_NS)
+		*process = peer->process;
+	/* It may have been written to meanwhile. */
+	if (published(&peer->tag) != hash)
+		process->pid = 0;
 }
 
 /*
@@ -302,21 +313,36 @@ static __always_inline void count_time_wait(const struct wire_origin *origin)
  */
 static __always_inline void send(const struct wire_origin *origin)
 {
+	struct wire_event *event;
+
 	if (settings.counts_only) {
 		if (origin->kind == WIRE_TIME_WAIT)
-			count_time_wait(origin);
+			count(origin, WIRE_TIME_WAITS, 0);
 		return;
 	}
-	if (bpf_ringbuf_output(&events, (void *)origin, sizeof(*origin), BPF_RB_NO_WAKEUP))
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event) {
 		count_loss(ring_full);
+		return;
+	}
+	__builtin_memcpy(&event->origin, origin, sizeof(*origin));
+	__builtin_memset(&event->peer, 0, sizeof(event->peer));
+	if (origin->kind == WIRE_TIME_WAIT)
+		find_peer(&event->peer, origin);
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+}
+
+static __always_inline void tell(struct wire_origin *origin, __u8 kind)
+{
+	origin->kind = kind;
+	if (is_target_process(origin))
+		send(origin);
 }
 
 static __always_inline void tell_time_wait(struct wire_origin *origin)
 {
-	if (!settings.want_time_wait || !is_target_process(origin))
-		return;
-	origin->kind = WIRE_TIME_WAIT;
-	send(origin);
+	if (settings.want_time_wait)
+		tell(origin, WIRE_TIME_WAIT);
 }
 
 /* Is there something about it in openers? */

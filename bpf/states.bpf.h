@@ -9,32 +9,6 @@
 
 #include "origin.bpf.h"
 
-/* A field of the socket that the hook is called with, or of what it points to. */
-#define FIELD(from, field) READ(settings.typed, from, field)
-
-/*
- * Does the current process act on this socket? It holds the socket's lock then; a softirq never
- * does. A kernel thread that does (delayed fput, garbage collection of unix sockets) acts for
- * somebody else.
- */
-static __always_inline bool process_acts(struct sock *sk, struct task_struct *task)
-{
-	return FIELD(sk, sk_lock.owned) && !(READ(TASKS_ARE_TYPED, task, flags) & PF_KTHREAD);
-}
-
-/* Why the current process ends its side: the state alone does not tell close() from shutdown(). */
-static __always_inline __u8 cause_of(struct tcp_sock *tcp, struct task_struct *task)
-{
-	struct socket *socket = FIELD((struct sock *)tcp, sk_socket);
-	struct file *file = socket ? FIELD(socket, file) : NULL;
-
-	if (!file)
-		return WIRE_CAUSE_UNKNOWN;
-	if (!file_is_released(settings.typed, file))
-		return WIRE_CAUSE_SHUTDOWN;
-	return READ(TASKS_ARE_TYPED, task, flags) & PF_EXITING ? WIRE_CAUSE_EXIT : WIRE_CAUSE_CLOSE;
-}
-
 static __always_inline bool is_wanted(struct sock *sk)
 {
 	struct tcp_sock *tcp;
@@ -67,6 +41,10 @@ static __always_inline void on_connect(struct sock *sk)
 		name_process(&origin.opener, task);
 		origin.opener_source = WIRE_SOURCE_CONNECT;
 	}
+	if (settings.count_opens)
+		count_opened(settings.typed, &sk->__sk_common, &origin.opener, WIRE_CONNECTS);
+	if (settings.ends_alone)
+		return;
 	origin.opened_ns = bpf_ktime_get_boot_ns();
 	put(&origin, name_connection(sk), BPF_ANY);
 }
@@ -81,7 +59,9 @@ static __always_inline void on_handshake(struct sock *sk)
 	struct tcp_sock *tcp = as_tcp(settings.typed, sk);
 	bool is_known;
 
-	if (!tcp)
+	if (counts_first_reads())
+		expect_accept(sk);
+	if (!tcp || settings.ends_alone)
 		return;
 	is_known = FIELD((struct sock *)tcp, sk_socket) || settings.has_understudies;
 	origin.opened_ns = packet_ns(settings.typed, tcp);
@@ -119,6 +99,12 @@ static __always_inline __u8 role_at_end(struct tcp_sock *tcp, int from)
 				    : role_of(settings.typed, tcp, TCP_ESTABLISHED);
 }
 
+/* How long a client's connections are open is only asked where they are told one by one. */
+static __always_inline bool counts_uses(void)
+{
+	return settings.count_opens && !settings.counts_only;
+}
+
 /*
  * The first FIN, of this side or of the other: all that is known of the connection is put together
  * now. What another program has seen, where there are several, is left as it is.
@@ -142,9 +128,11 @@ static __always_inline void on_first_fin(struct sock *sk, int from, __u8 kind)
 	}
 	connection->approximate_since = 0;
 	connection->kind = kind;
-	if (kind == WIRE_FIN_WAIT2 || settings.describes_early)
+	if (kind == WIRE_FIN_WAIT2 || settings.describes_early || counts_uses())
 		describe(settings.typed, connection, (struct sock_common *)tcp,
 			 local_port_of(settings.typed, tcp));
+	if (counts_uses() && connection->opened_ns && connection->role == WIRE_ROLE_CLIENT)
+		count(connection, WIRE_USES, bpf_ktime_get_boot_ns() - connection->opened_ns);
 	if (kind == WIRE_FIN_WAIT2) {
 		name_closer(connection, sk, tcp);
 		complete(connection);
@@ -168,32 +156,36 @@ static __always_inline void on_first_fin(struct sock *sk, int from, __u8 kind)
  * meanwhile. It is taken before it is told: so audit, which looks at the entry last, has not found
  * it any more.
  */
-static __always_inline void on_close_wait_left(struct sock *sk)
+static __always_inline bool on_close_wait_left(struct sock *sk, int to)
 {
 	__u64 key = key_of(settings.typed, &sk->__sk_common), now = bpf_ktime_get_boot_ns();
 	struct wire_origin *connection = bpf_map_lookup_elem(&connections, &key), end;
-	struct tcp_sock *tcp;
-	bool is_brief;
+	bool is_reset = to == TCP_CLOSE && settings.want_resets && !FIELD(sk, sk_err), is_brief;
+	struct tcp_sock *tcp = as_tcp(settings.typed, sk);
 
 	if (!connection)
-		return;
+		return is_reset;
 	if (!connection->phase) { /* its beginning was not seen */
-		tcp = as_tcp(settings.typed, sk);
 		connection->since_ns = tcp ? packet_ns(settings.typed, tcp) : now;
 		connection->approximate_since = 1;
 	}
-	is_brief = now - connection->since_ns < settings.min_age_ns &&
-		   !(settings.report_exits && process_acts(sk, current_task()) &&
-		     READ(TASKS_ARE_TYPED, current_task(), flags) & PF_EXITING);
-	if (is_brief || !settings.want_close_wait) {
-		take_record(connection);
-		return;
+	is_brief = !settings.want_close_wait ||
+		   (now - connection->since_ns < settings.min_age_ns &&
+		    !(settings.report_exits && process_acts(sk, current_task()) &&
+		      READ(TASKS_ARE_TYPED, current_task(), flags) & PF_EXITING));
+	if (is_brief) {
+		if (!is_reset)
+			take_record(connection);
+		return is_reset;
 	}
 	__builtin_memcpy(&end, connection, sizeof(end));
 	complete(&end);
-	tcp = as_tcp(settings.typed, sk);
-	if (!take_record(&end) || !tcp)
-		return;
+	if (is_reset)
+		publish(&connection->phase, WIRE_PHASE_OVER);
+	else if (!take_record(&end))
+		return false;
+	if (!tcp)
+		return false;
 	describe(settings.typed, &end, (struct sock_common *)tcp,
 		 local_port_of(settings.typed, tcp));
 	end.kind = WIRE_CLOSE_WAIT_END;
@@ -205,6 +197,7 @@ static __always_inline void on_close_wait_left(struct sock *sk)
 	else
 		name_closer(&end, sk, tcp);
 	send(&end);
+	return is_reset;
 }
 
 /*
@@ -222,7 +215,7 @@ static __always_inline bool was_aborted(struct sock *sk)
  * The full socket is gone. The small socket that took over, if any, says whether this is TIME_WAIT
  * or still FIN_WAIT2, in which case it is looked at again when the peer's FIN comes.
  */
-static __always_inline void on_closed_actively(struct sock *sk, int from)
+static __always_inline bool on_closed_actively(struct sock *sk, int from)
 {
 	struct tcp_sock *tcp = as_tcp(settings.typed, sk);
 	__u64 key = key_of(settings.typed, &sk->__sk_common), small_key = key, small = 0;
@@ -232,7 +225,7 @@ static __always_inline void on_closed_actively(struct sock *sk, int from)
 	/* What nobody has named is older than the tracer, and was not found by it. */
 	if (!tcp || !key || (connection && connection->phase == WIRE_PHASE_SMALL) ||
 	    (!connection && (settings.has_understudies || !is_wanted(sk))))
-		return;
+		return false;
 	if (!settings.typed)
 		small_key = key_of_small(false, &sk->__sk_common, local_port_of(false, tcp));
 	if (from != TCP_FIN_WAIT1 && !was_aborted(sk))
@@ -241,8 +234,9 @@ static __always_inline void on_closed_actively(struct sock *sk, int from)
 					       FIELD(sk, __sk_common.skc_hash)),
 				      small_key);
 	if (!small) {
-		take(key, true);
-		return;
+		if (!settings.want_resets)
+			take(key, true);
+		return settings.want_resets;
 	}
 	/* Where there are no cookies a small socket has another key: the record moves. */
 	is_kept = settings.typed && connection;
@@ -275,7 +269,7 @@ static __always_inline void on_closed_actively(struct sock *sk, int from)
 			put(&origin, small_key, BPF_ANY);
 		/* The peer's FIN may have come before the hook could see that. */
 		if (!settings.small_sockets_hooked || substate_of(record->address) != TCP_TIME_WAIT)
-			return;
+			return false;
 		is_kept = true;
 	}
 	if (record != &origin)
@@ -283,34 +277,89 @@ static __always_inline void on_closed_actively(struct sock *sk, int from)
 	copy_byte_counts(settings.typed, &origin, tcp, true);
 	if (!is_kept || take_record(&origin))
 		tell_time_wait(&origin);
+	return false;
 }
 
-static __always_inline void on_closed(struct sock *sk, int from)
+/* True: it has ended without a TIME_WAIT, and handle_reset is to know whose it was. */
+static __always_inline bool on_closed(struct sock *sk, int from)
 {
 	if (from == TCP_FIN_WAIT1 || from == TCP_FIN_WAIT2 || from == TCP_CLOSING)
-		on_closed_actively(sk, from);
-	else if (from != TCP_LAST_ACK)
-		take(key_of(settings.typed, &sk->__sk_common), !settings.ends_alone);
+		return on_closed_actively(sk, from);
+	if (from == TCP_LAST_ACK)
+		return false;
+	if (settings.want_resets && from != TCP_SYN_SENT && !FIELD(sk, sk_err) && is_wanted(sk))
+		return true;
+	take(key_of(settings.typed, &sk->__sk_common), true);
+	return false;
+}
+
+/* Who or what has a reset sent: the kernel does that next, if one is sent. */
+static __always_inline void blame_for_reset(struct wire_origin *origin, struct sock *sk,
+					    struct tcp_sock *tcp, int from)
+{
+	struct task_struct *task = current_task();
+	bool is_accepted = FIELD((struct sock *)tcp, sk_socket);
+
+	if (!FIELD(sk, sk_lock.owned) && (from == TCP_FIN_WAIT1 || from == TCP_FIN_WAIT2)) {
+		origin->cause = FIELD(tcp, linger2) < 0 ? WIRE_CAUSE_LINGER2 : WIRE_CAUSE_LATE_DATA;
+		return;
+	}
+	/* A listener's close() does not own what waits in its queue. */
+	if (!is_kernel_thread(task)) {
+		name_process(&origin->closer, task);
+		origin->closer_source = WIRE_SOURCE_CLOSE;
+	}
+	if (!is_accepted && from != TCP_FIN_WAIT1 && from != TCP_FIN_WAIT2)
+		origin->cause = WIRE_CAUSE_LISTENER;
+	else if (cause_of(tcp, task) == WIRE_CAUSE_SHUTDOWN)
+		origin->cause = WIRE_CAUSE_DISCONNECT;
+	else if (origin->unread_bytes)
+		origin->cause = WIRE_CAUSE_UNREAD;
+	else if (FIELD(sk, __sk_common.skc_flags) & 1 << SOCK_LINGER && !FIELD(sk, sk_lingertime))
+		origin->cause = WIRE_CAUSE_LINGER;
+	else
+		origin->cause = FIELD(tcp, linger2) < 0 ? WIRE_CAUSE_LINGER2 : WIRE_CAUSE_UNKNOWN;
+}
+
+/* It is left in the map until handle_reset has told it, or audit has seen that none was sent. */
+static __always_inline void expect_reset(struct sock *sk, int from)
+{
+	__u64 key = key_of(settings.typed, &sk->__sk_common);
+	struct wire_origin *known = bpf_map_lookup_elem(&connections, &key), origin = {};
+	struct tcp_sock *tcp = as_tcp(settings.typed, sk);
+
+	if (!tcp)
+		return;
+	if (known)
+		__builtin_memcpy(&origin, known, sizeof(origin));
+	else
+		origin.role = role_at_end(tcp, from);
+	origin.key = key;
+	complete(&origin);
+	describe(settings.typed, &origin, (struct sock_common *)tcp,
+		 local_port_of(settings.typed, tcp));
+	explain_close_wait(settings.typed, &origin, tcp);
+	copy_byte_counts(settings.typed, &origin, tcp, from == TCP_CLOSE_WAIT);
+	blame_for_reset(&origin, sk, tcp, from);
+	origin.since_ns = bpf_ktime_get_boot_ns();
+	origin.phase = WIRE_PHASE_OVER;
+	put(&origin, key, BPF_ANY);
 }
 
 static __always_inline void on_state(struct sock *sk, int from, int to)
 {
+	bool may_be_reset = false;
+
 	/* close() after shutdown() sets FIN_WAIT1 or FIN_WAIT2 once more, but sends no FIN. */
 	if (from == to)
 		return;
-	/* The peer has closed first: no TIME_WAIT comes of it. */
-	if (from == TCP_CLOSE_WAIT) {
-		if (!settings.ends_alone)
-			on_close_wait_left(sk);
-		return;
-	}
 	switch (to) {
 	case TCP_SYN_SENT:
-		if (!settings.ends_alone && is_wanted(sk))
+		if (is_wanted(sk))
 			on_connect(sk);
 		break;
 	case TCP_ESTABLISHED:
-		if (!settings.ends_alone && from == TCP_SYN_RECV && is_wanted(sk))
+		if (from == TCP_SYN_RECV && is_wanted(sk))
 			on_handshake(sk);
 		break;
 	case TCP_FIN_WAIT1:
@@ -322,9 +371,20 @@ static __always_inline void on_state(struct sock *sk, int from, int to)
 			on_first_fin(sk, from, WIRE_CLOSE_WAIT);
 		break;
 	case TCP_CLOSE:
-		on_closed(sk, from);
+		if (from != TCP_CLOSE_WAIT)
+			may_be_reset = on_closed(sk, from);
 		break;
 	}
+	if (counts_first_reads() && (to == TCP_FIN_WAIT1 || to == TCP_LAST_ACK || to == TCP_CLOSE))
+		count_accept(sk, process_acts(sk, current_task()));
+	if (to == TCP_LAST_ACK && settings.want_time_wait && !settings.counts_only &&
+	    process_acts(sk, current_task()))
+		note_peer(sk);
+	/* The peer has closed first: no TIME_WAIT comes of it. */
+	if (from == TCP_CLOSE_WAIT && !settings.ends_alone)
+		may_be_reset = on_close_wait_left(sk, to);
+	if (may_be_reset)
+		expect_reset(sk, from);
 }
 
 /*

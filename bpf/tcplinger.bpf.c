@@ -2,6 +2,7 @@
 /* All programs, a file a subject. They are one object: what they share stands in it once. */
 #include "states.bpf.h"
 #include "small.bpf.h"
+#include "resets.bpf.h"
 #include "accept.bpf.h"
 #include "audit.bpf.h"
 #include "files.bpf.h"

@@ -20,6 +20,7 @@ enum wire_kind {
 	WIRE_CLOSE_WAIT_END = 3,
 	WIRE_FIN_WAIT2 = 4,
 	WIRE_GONE = 5, /* its socket is not where it was: the frontend asks the kernel for it */
+	WIRE_RESET = 6,
 };
 
 enum wire_role {
@@ -45,6 +46,13 @@ enum wire_cause {
 	WIRE_CAUSE_SHUTDOWN = 2,
 	WIRE_CAUSE_EXIT = 3,
 	WIRE_CAUSE_RESET = 4,
+	/* Why this end sent a reset. */
+	WIRE_CAUSE_LINGER = 5,	   /* SO_LINGER with a time of 0 */
+	WIRE_CAUSE_UNREAD = 6,	   /* close() with data unread */
+	WIRE_CAUSE_LATE_DATA = 7,  /* data came after close() */
+	WIRE_CAUSE_LISTENER = 8,   /* its listener was closed before it was accepted */
+	WIRE_CAUSE_DISCONNECT = 9, /* connect() to AF_UNSPEC */
+	WIRE_CAUSE_LINGER2 = 10,   /* TCP_LINGER2 below 0 */
 };
 
 enum wire_reason {
@@ -60,6 +68,7 @@ enum wire_phase {
 	WIRE_PHASE_OPEN = 0,
 	WIRE_PHASE_ENDING = 1, /* one side has sent its FIN */
 	WIRE_PHASE_SMALL = 2,  /* a small socket has taken over */
+	WIRE_PHASE_OVER = 3,   /* closed, and a reset may be sent next */
 };
 
 /* pid is the thread group id in the initial pid namespace; 0: no process is known. */
@@ -112,6 +121,39 @@ struct wire_origin {
 	__u32 phase; /* set last: all that is known in it is there by then */
 };
 
+/* What goes through the ring. */
+struct wire_event {
+	struct wire_origin origin;
+	struct wire_process peer; /* that closed the other end, if that is on this host */
+};
+
+/* The process that ended the passive end of a connection last, of those with the same index. */
+struct wire_peer {
+	struct wire_process process;
+	__u64 time_ns;
+	__u64 tag; /* of the connection; set last */
+};
+
+#define WIRE_PEERS 8192 /* a power of 2 */
+
+static inline __u64 wire_end_hash(__u64 address, __u16 port)
+{
+	__u64 hash = (address ^ (__u64)port << 40) * 0x9e3779b97f4a7c15;
+
+	return (hash ^ hash >> 29) * 0xbf58476d1ce4e5b9;
+}
+
+/*
+ * Names a connection, the same from either end. The upper 13 bits say where it is among the peers,
+ * the lower 32 are its tag. Every network namespace has a loopback of its own.
+ */
+static inline __u64 wire_pair_hash(__u64 local, __u16 local_port, __u64 peer, __u16 peer_port,
+				   __u32 netns_of_loopback)
+{
+	return wire_end_hash(local, local_port) + wire_end_hash(peer, peer_port) +
+	       netns_of_loopback * 0x94d049bb133111eb;
+}
+
 /* A process that has a descriptor of a socket, or of the listener in whose queue it waits. */
 struct wire_holder {
 	struct wire_process process;
@@ -122,7 +164,7 @@ struct wire_holder {
 	__u32 accept_limit; /* its backlog and 1; 0: the process has the connection itself */
 };
 
-/* What TIME_WAITs are counted by, where they are only counted. */
+/* What is counted by: TIME_WAITs where they are only counted, connects and accepts. */
 struct wire_count_key {
 	__u64 started_ns; /* of the process */
 	__u8 local_address[16];
@@ -137,9 +179,18 @@ struct wire_count_key {
 	__u8 padding[2];
 };
 
+enum wire_counted {
+	WIRE_TIME_WAITS = 0,
+	WIRE_CONNECTS = 1,
+	WIRE_ACCEPTS = 2, /* by process and port alone: the peer's address is 0 */
+	WIRE_USES = 3,	  /* connections of a client that have begun to end */
+	WIRE_USED_NS = 4, /* from connect() until then */
+	WIRE_COUNTED = 5,
+};
+
 /* One processor's share. */
 struct wire_count {
-	__u64 time_waits;
+	__u64 counted[WIRE_COUNTED];
 	char comm[WIRE_COMM_LENGTH];
 };
 
@@ -180,20 +231,23 @@ struct wire_settings {
 	__u8 small_sockets_hooked; /* a hook sees each small socket enter TIME_WAIT */
 	__u8 report_exits; /* a CLOSE_WAIT that ends by a process's end is told, however short */
 	__u8 counts_only;  /* TIME_WAITs are counted by process and peer, and none is sent */
-	__u8 ends_alone;   /* nothing is remembered of a connection before it begins to end */
+	__u8 ends_alone;   /* of a connection no more is remembered than it takes to count it */
+	__u8 count_opens;  /* connects and accepts are counted by process */
+	__u8 want_resets;  /* which this end sends, and another program is told of */
 	__u8 has_understudies; /* other programs play in a change of state that is missed */
 	__u8 accept_hooked;    /* who accepted is in the map openers */
 	__u8 describes_early;  /* a CLOSE_WAIT has its addresses at once, to ask by them */
 	__u8 lists_all; /* each descriptor of a TCP socket is a record, and nothing is remembered */
-	__u8 padding[4];
+	__u8 padding[2];
 };
 
 _Static_assert(sizeof(struct wire_process) == 32, "wire_process");
 _Static_assert(sizeof(struct wire_origin) == 200, "wire_origin");
+_Static_assert(sizeof(struct wire_event) == 232, "wire_event");
 _Static_assert(sizeof(struct wire_holder) == 56, "wire_holder");
 _Static_assert(sizeof(struct wire_losses) == 56, "wire_losses");
 _Static_assert(sizeof(struct wire_settings) == 32, "wire_settings");
 _Static_assert(sizeof(struct wire_count_key) == 56, "wire_count_key");
-_Static_assert(sizeof(struct wire_count) == 24, "wire_count");
+_Static_assert(sizeof(struct wire_count) == 56, "wire_count");
 
 #endif

@@ -56,6 +56,17 @@ public struct ObjectFile: ~Copyable {
     nonmutating set { clb_object_suspended(handle).pointee = newValue }
   }
 
+  /// Who ended the passive end of a connection last, of those with this hash; nil if it is another's.
+  ///
+  /// - Parameter nanoseconds: CLOCK_BOOTTIME of the other end, within a second of it.
+  public func peer(hash: UInt64, at nanoseconds: UInt64) -> wire_process? {
+    let place = Int(hash >> (64 - UInt64(WIRE_PEERS).trailingZeroBitCount))
+    guard let peer = clb_object_peers(handle)?.advanced(by: place) else { return nil }
+    let (first, tag) = (peer.pointee, peer.pointee.tag)
+    let age = Int64(bitPattern: nanoseconds &- first.time_ns)
+    return first.tag == hash && tag == hash && age.magnitude < 1_000_000_000 ? first.process : nil
+  }
+
   /// Leaves out of the next `load` all programs but these.
   public func chooseOnly(programs: [String]) throws(BPFError) {
     clb_object_choose_no_program(handle)

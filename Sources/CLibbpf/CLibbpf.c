@@ -94,6 +94,11 @@ const struct wire_losses *clb_object_losses(struct clb_object *object)
 	return &object->skeleton->bss->losses;
 }
 
+const struct wire_peer *clb_object_peers(struct clb_object *object)
+{
+	return object->skeleton->bss->peers;
+}
+
 uint32_t *clb_object_tracer(struct clb_object *object)
 {
 	return &object->skeleton->bss->tracer;

@@ -200,10 +200,6 @@ struct LeakCase {
     return neglect == .notAccepted ? "has the listener" : "has not closed\(count)"
   }
 
-  private func name(_ process: Process?) -> String {
-    process.map { "\(String(decoding: $0.comm.bytes, as: UTF8.self))[\($0.pid)]" } ?? "nobody known"
-  }
-
   /// Everybody who could accept; first who has done so before. A parent that leaves it to its children is last.
   private func listeners(_ facts: Facts) -> [Finding.Actor] {
     let ports = Set(leaks.flatMap { $0.group.busiestServices(.max).compactMap(\.service.port) })

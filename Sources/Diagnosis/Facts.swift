@@ -20,6 +20,8 @@ public struct Facts: Sendable {
   public var listeners: [ServedPort: Process] = [:]
   /// Processes that have as many descriptors open as they may have.
   public var exhausted: [(process: Process, reading: ProcessReading)] = []
+  /// Connections that processes of this host have reset.
+  public var resets: [Reset] = []
   public var lost: UInt64 = 0
 
   public init(watchedNanoseconds: UInt64, namespaces: [NamespaceFacts]) {
@@ -134,6 +136,11 @@ public struct Flow: Sendable {
   /// Of a client the service that it connects to; of a server its own port, with the address of this end.
   public var service: Endpoint
   public var count: Int
+  /// Of a client: how many it has opened, whatever became of them; nil: not counted.
+  public var connects: Int?
+  /// Of those, or older ones, how many have begun to end, and how long they were open until then.
+  public var uses = 0
+  public var usedNanoseconds: UInt64 = 0
   /// Sums over the connections whose bytes, or whose beginning, are known, and how many those are.
   public var bytes: UInt64 = 0
   public var countWithBytes = 0
@@ -156,9 +163,25 @@ public struct Flow: Sendable {
     self.count = count
   }
 
+  /// Connections of a client's, at least.
+  var opened: Int { max(count, connects ?? 0) }
+
   var meanBytes: UInt64? { countWithBytes > 0 ? bytes / UInt64(countWithBytes) : nil }
   var meanLifetime: UInt64? {
     countWithLifetime > 0 ? lifetimeNanoseconds / UInt64(countWithLifetime) : nil
+  }
+}
+
+/// Connections that one process has reset for one reason, during the watch.
+public struct Reset: Sendable {
+  public var netns: UInt32
+  /// nil: nobody can be named.
+  public var process: Process?
+  public var cause: Cause
+  public var service: Finding.Service
+
+  public init(netns: UInt32, process: Process?, cause: Cause, service: Finding.Service) {
+    (self.netns, self.process, self.cause, self.service) = (netns, process, cause, service)
   }
 }
 

@@ -45,7 +45,8 @@ extension Rule {
       guard let sockets = namespace.sockets else { return verdict.lacks("the count of TIME_WAITs", namespace) }
       guard let usable = namespace.usablePorts else { return verdict.lacks("ip_local_port_range", namespace) }
       let flows = Dictionary(
-        grouping: facts.flows.filter { $0.netns == namespace.inode && $0.role == .client }, by: \.tuple)
+        grouping: facts.flows.filter { $0.netns == namespace.inode && $0.role == .client && $0.count > 0 },
+        by: \.tuple)
       // What began and ended within the watch is in no count, and in the flows.
       let tuples = sockets.tuples.merging(flows.mapValues { _ in 0 }) { counted, _ in counted }
         .merging(sockets.openTuples.mapValues { _ in 0 }) { counted, _ in counted }

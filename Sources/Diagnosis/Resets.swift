@@ -29,16 +29,22 @@ extension Rule {
       if let unread, unread > 0 {
         seen.append("\(text(unread)) with data unread, in \(span(facts.watchedSeconds))")
       }
+      let resets = facts.resets.filter { $0.netns == namespace.inode }
       verdict.sightings.append(
         Sighting(
           severity: .note, netns: namespace.inode, seen: seen,
           figures: [
             .init("linger_or_late_data", lingers),
             .init("unread_data", unread),
+            .init("seen_to_reset", resets.map(\.service.count).reduce(0, +)),
           ],
-          certainty: unread ?? 0 > 0 ? .certain : .possible,
-          grounds: "one counter of the kernel has both SO_LINGER 0 and data after the close",
-          unknown: ["which process: strace -f -e trace=setsockopt,close -p PID shows SO_LINGER"]))
+          services: Reset.services(resets), actors: Reset.actors(resets),
+          certainty: unread ?? 0 > 0 || !resets.isEmpty ? .certain : .possible,
+          grounds: resets.isEmpty
+            ? "one counter of the kernel has both SO_LINGER 0 and data after the close"
+            : "each reset was seen as it was sent",
+          unknown: resets.isEmpty
+            ? ["which process: strace -f -e trace=setsockopt,close -p PID shows SO_LINGER"] : []))
     })
 
   static let deadPeers = Rule(
@@ -72,6 +78,55 @@ extension Rule {
           ],
           certainty: .certain, grounds: "the kernel counts each", unknown: notice.unknown))
     })
+}
+
+extension Reset {
+  /// By process, most first, with why.
+  fileprivate static func actors(_ resets: [Reset]) -> [Finding.Actor] {
+    let byProcess = Dictionary(grouping: resets) { $0.process?.identity }
+    let sums = byProcess.values.map { resets in
+      (process: resets[0].process, causes: byCause(resets), sum: resets.map(\.service.count).reduce(0, +))
+    }
+    return sums.sorted { ($1.sum, $0.process?.pid ?? 0) < ($0.sum, $1.process?.pid ?? 0) }.prefix(5).map {
+      Finding.Actor($0.process, $0.causes.joined(separator: ", "))
+    }
+  }
+
+  private static func byCause(_ resets: [Reset]) -> [String] {
+    Dictionary(grouping: resets, by: \.cause).map { cause, resets in
+      (count: resets.map(\.service.count).reduce(0, +), cause: cause)
+    }.sorted { ($1.count, $0.cause.rawValue) < ($0.count, $1.cause.rawValue) }
+      .map { "\(counted($0.count, "reset")) \($0.cause.wording)" }
+  }
+
+  fileprivate static func services(_ resets: [Reset]) -> [Finding.Service] {
+    struct Key: Hashable {
+      var endpoint: Endpoint
+      var isServer: Bool
+    }
+    let byService = Dictionary(grouping: resets.map(\.service)) {
+      Key(endpoint: Endpoint(address: $0.address, port: $0.port ?? 0), isServer: $0.isServer)
+    }
+    return byService.values.map { services in
+      var sum = services[0]
+      sum.count = services.map(\.count).reduce(0, +)
+      return sum
+    }.sorted { ($1.count, $0.port ?? 0) < ($0.count, $1.port ?? 0) }
+  }
+}
+
+extension Cause {
+  fileprivate var wording: String {
+    switch self {
+    case .linger: "by SO_LINGER 0"
+    case .unreadData: "by close() with data unread"
+    case .dataAfterClose: "by data that came after close()"
+    case .listenerClosed: "of connections that it had not accepted when it closed the listener"
+    case .disconnect: "by connect() to AF_UNSPEC"
+    case .linger2: "by TCP_LINGER2 below 0"
+    case .close, .shutdown, .exit, .reset, .unknown: "of unknown reason"
+    }
+  }
 }
 
 /// When an idle connection whose peer has vanished is noticed.

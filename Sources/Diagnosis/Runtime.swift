@@ -224,16 +224,45 @@ public struct Program: Sendable, Equatable {
 }
 
 extension Flow {
-  /// Who caused them, most first, with how many.
+  /// Who caused TIME_WAITs, most first, with how many.
   static func actors(_ flows: [Flow]) -> [Finding.Actor] {
-    // One process may use several local addresses; what it acted in last makes no other process of it.
-    let byProcess = Dictionary(grouping: flows) { $0.process.map { [UInt64($0.pid), $0.startedNanoseconds] } }
-    let sums = byProcess.values.map { flows in (flows[0], flows.map(\.count).reduce(0, +)) }
-    let most = sums.sorted { ($1.1, $0.0.process?.pid ?? 0) < ($0.1, $1.0.process?.pid ?? 0) }
-    return most.prefix(shownActors).map { flow, count in
-      Finding.Actor(
-        flow.process, "\(counted(count, "TIME_WAIT")) as the \(flow.role == .server ? "server" : "client")")
+    most(flows, by: \.count).map { flows in
+      let count = flows.map(\.count).reduce(0, +)
+      let role = flows[0].role == .server ? "server" : "client"
+      return Finding.Actor(flows[0].process, "\(counted(count, "TIME_WAIT")) as the \(role)")
     }
+  }
+
+  /// Who opens connections to one service, most first, with how many and for how long each is used.
+  static func openers(_ flows: [Flow], _ facts: Facts) -> [Finding.Actor] {
+    most(flows, by: \.opened).map { flows in
+      let (opened, ended) = (flows.map(\.opened).reduce(0, +), flows.map(\.count).reduce(0, +))
+      let rates = facts.perSecond(opened).map { "opens \(connections($0))" } ?? "opened \(text(opened))"
+      let service = "\(flows[0].service.address.text(flows[0].family)):\(flows[0].service.port)"
+      let use = meanUse(flows).map { ", each used for \(milliseconds($0))" } ?? ""
+      let first = ended == 0 ? "; the other end closes first" : ""
+      return Finding.Actor(flows[0].process, "\(rates) to \(service)\(use)\(first)")
+    }
+  }
+
+  private static func connections(_ perSecond: Double) -> String {
+    let number = perSecond < 10 ? "\((perSecond * 10).rounded() / 10)" : text(Int(perSecond.rounded()))
+    return "\(number) connections a second"
+  }
+
+  /// From connect() until one end closed, in milliseconds; nil: none of them was seen to end.
+  static func meanUse(_ flows: [Flow]) -> Double? {
+    let uses = flows.map(\.uses).reduce(0, +)
+    return uses > 0 ? Double(flows.map(\.usedNanoseconds).reduce(0, +)) / Double(uses) / 1e6 : nil
+  }
+
+  /// By process, most first. One process may use several local addresses; what it acted in last makes no other process of it.
+  private static func most(_ flows: [Flow], by count: (Flow) -> Int) -> [[Flow]] {
+    let byProcess = Dictionary(grouping: flows) { $0.process?.identity }
+    let sums = byProcess.values.map { flows in (flows: flows, sum: flows.map(count).reduce(0, +)) }
+    return sums.filter { $0.sum > 0 }.sorted {
+      ($1.sum, $0.flows[0].process?.pid ?? 0) < ($0.sum, $1.flows[0].process?.pid ?? 0)
+    }.prefix(shownActors).map(\.flows)
   }
 
   /// A choice: the rest is in `tcplinger trace`.

@@ -20,7 +20,11 @@ extension Rule {
     sources: ["RFC 9112, 9.3 (persistence)", "RFC 9293, 3.6"],
     judge: { facts in
       var verdict = Churn.all(in: facts, role: .client) { churn in
-        guard let meanBytes = churn.meanBytes, meanBytes <= Threshold.shortConnectionBytes else { return nil }
+        // The server on this host is told to close first, with its clients.
+        if churn.timeWaits == 0 && facts.serves(churn.first.service) { return nil }
+        // Of what the other end closes first the bytes are not known.
+        guard churn.meanBytes ?? 0 <= Threshold.shortConnectionBytes, churn.meanBytes != nil || churn.isOpened
+        else { return nil }
         let namespace = facts.namespaces.first { $0.inode == churn.first.netns }
         // Each local address has ports of its own.
         let level = (facts.perSecond(churn.mostOfOneAddress) ?? 0) * Threshold.timeWaitSeconds
@@ -50,9 +54,25 @@ extension Rule {
     sources: ["RFC 9293, 3.6", "tcp_twsk_unique(), net/ipv4/tcp_ipv4.c"],
     judge: { facts in
       Churn.all(in: facts, role: .server) { churn in
-        churn.sighting(facts, .note, subject: .port(churn.first.service.port))
+        var sighting = churn.sighting(facts, .note, subject: .port(churn.first.service.port))
+        sighting.seen += Flow.openers(facts.clients(of: churn.first.service), facts).map {
+          "\(name($0.process)) on this host \($0.part)"
+        }
+        return sighting
       }
     })
+}
+
+extension Facts {
+  /// Does a process of this host close its clients' connections at this address first?
+  fileprivate func serves(_ service: Endpoint) -> Bool {
+    flows.contains { $0.role == .server && $0.service == service && $0.count > 0 }
+  }
+
+  /// Who opens connections to it on this host, and leaves it to the server to close.
+  fileprivate func clients(of service: Endpoint) -> [Flow] {
+    flows.filter { $0.role == .client && $0.service == service && $0.count == 0 }
+  }
 }
 
 /// Connections of one service that come and go, by however many processes of one name.
@@ -67,7 +87,10 @@ private struct Churn {
   }
 
   var first: Flow { flows[0] }
-  private var count: Int { flows.map(\.count).reduce(0, +) }
+  var timeWaits: Int { flows.map(\.count).reduce(0, +) }
+  private var opened: Int { flows.map(\.opened).reduce(0, +) }
+  /// The kernel has counted who opens them.
+  var isOpened: Bool { flows.contains { $0.connects != nil } }
 
   var mostOfOneAddress: Int {
     Dictionary(flows.map { ($0.local, $0.count) }, uniquingKeysWith: +).values.max() ?? 0
@@ -79,6 +102,7 @@ private struct Churn {
   }
 
   private var meanMilliseconds: Double? {
+    if let use = Flow.meanUse(flows) { return use }
     let known = flows.map(\.countWithLifetime).reduce(0, +)
     return known > 0 ? Double(flows.map(\.lifetimeNanoseconds).reduce(0, +)) / Double(known) / 1e6 : nil
   }
@@ -89,13 +113,13 @@ private struct Churn {
       Key(netns: flow.netns, comm: flow.process?.comm, service: flow.service)
     }
     let churns = groups.values.compactMap { flows -> Churn? in
-      guard let perSecond = facts.perSecond(flows.map(\.count).reduce(0, +)),
+      guard let perSecond = facts.perSecond(flows.map(\.opened).reduce(0, +)),
         perSecond >= Threshold.shortConnectionsPerSecond
       else { return nil }
-      return Churn(flows: flows.sorted { $0.count > $1.count }, perSecond: perSecond)
+      return Churn(flows: flows.sorted { $0.opened > $1.opened }, perSecond: perSecond)
     }
     return Verdict(
-      sightings: churns.sorted { ($1.count, $0.first.service.port) < ($0.count, $1.first.service.port) }
+      sightings: churns.sorted { ($1.opened, $0.first.service.port) < ($0.opened, $1.first.service.port) }
         .compactMap(judge))
   }
 
@@ -105,23 +129,26 @@ private struct Churn {
     if let meanBytes {
       means.append("\(size(meanBytes)) each")
     } else {
-      unknown.append("bytes of the connections")
+      unknown.append("bytes of the connections: the other end closes first, and they are not traced")
     }
     if let meanMilliseconds {
-      let average = meanMilliseconds < 0.1 ? "under 0.1" : "\((meanMilliseconds * 10).rounded() / 10)"
-      means.append("open for \(average) ms on average")
+      means.append("used for \(milliseconds(meanMilliseconds)) on average")
     } else {
       unknown.append("how long they were open: they began before the watch")
     }
-    let sum = "\(counted(count, "connection")) in \(span(facts.watchedSeconds)), \(rate(perSecond))"
+    var sum = "\(counted(opened, "connection")) in \(span(facts.watchedSeconds)), \(rate(perSecond))"
+    if isOpened && opened > timeWaits { sum += " (\(text(timeWaits)) of them ended in a TIME_WAIT here)" }
     return Sighting(
       severity: severity, netns: first.netns, subject: subject, seen: [([sum] + means).joined(separator: ", ")],
       figures: [
-        .init("connections", count), .init("per_s", perSecond),
+        .init("connections", opened), .init("per_s", perSecond), .init("time_waits", timeWaits),
         .init("mean_bytes", meanBytes), .init("mean_lifetime_ms", meanMilliseconds),
       ],
-      actors: Flow.actors(flows), remedies: Runtime.advice(for: flows), certainty: .certain,
-      grounds: "each of them was seen to close first", unknown: unknown)
+      actors: isOpened ? Flow.openers(flows, facts) : Flow.actors(flows), remedies: Runtime.advice(for: flows),
+      certainty: .certain,
+      grounds: isOpened
+        ? "the kernel counts each connect() by process" : "each of them was seen to close first",
+      unknown: unknown)
   }
 }
 
@@ -131,7 +158,7 @@ extension Verdict {
     guard let opened = namespace.rise("Tcp.ActiveOpens") else { return lacks("ActiveOpens", namespace) }
     // Of a client on this host the TIME_WAIT may be the server's.
     let known = facts.flows.filter { $0.netns == namespace.inode }
-      .map { $0.role == .client ? $0.count : $0.countFromHere }.reduce(0, +)
+      .map { $0.role == .client ? $0.opened : $0.countFromHere }.reduce(0, +)
     let others = max(0, Int(clamping: opened) - known)
     guard let perSecond = facts.perSecond(others), perSecond >= Threshold.shortConnectionsPerSecond else {
       return

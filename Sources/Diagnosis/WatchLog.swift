@@ -19,11 +19,20 @@ public struct WatchLog: Sendable {
     var reason: Reason?
   }
 
+  private struct ResetKey: Hashable {
+    var netns: UInt32
+    var process: Process.Identity?
+    var cause: Cause
+    var service: Endpoint
+    var isServer: Bool
+  }
+
   private var flowsByKey: [FlowKey: Flow] = [:]
   private var closeWaits: [Connection: Origin] = [:]
   private var finWait2s: [Connection: Origin] = [:]
   /// Of those that began before the watch, how many have ended in it.
   private var ended: [LeakKey: Int] = [:]
+  private var resetsByKey: [ResetKey: Reset] = [:]
   public private(set) var lost: UInt64 = 0
   private let start: WallTime
   /// When the watch is over: what is told from then on is how it stands, and all else that was told is over.
@@ -43,6 +52,9 @@ public struct WatchLog: Sendable {
       case .timeWait:
         finWait2s[origin.connection] = nil
         if isWithin(origin.time) { addFlow(origin) }
+      case .reset(let cause):
+        finWait2s[origin.connection] = nil
+        if isWithin(origin.time) { addReset(origin, cause) }
       case .finWait2: finWait2s[origin.connection] = origin
       case .closeWait: closeWaits[origin.connection] = origin
       case .closeWaitEnd:
@@ -90,6 +102,49 @@ public struct WatchLog: Sendable {
       flow.countFromHere += 1
     }
     flowsByKey[key] = flow
+  }
+
+  private mutating func addReset(_ origin: Origin, _ cause: Cause) {
+    let connection = origin.connection
+    let isServer = origin.role == .server
+    let service = isServer ? connection.local : connection.peer
+    let key = ResetKey(
+      netns: connection.netns, process: origin.process?.identity, cause: cause, service: service,
+      isServer: isServer)
+    let first = Reset(
+      netns: connection.netns, process: origin.process, cause: cause,
+      service: Finding.Service(
+        family: connection.family, address: service.address, port: service.port, isServer: isServer, count: 0))
+    resetsByKey[key, default: first].service.count += 1
+  }
+
+  public var resets: [Reset] { Array(resetsByKey.values) }
+
+  /// What the kernel has counted between two looks.
+  public mutating func add(opened before: [KernelCount], _ after: [KernelCount]) {
+    let earlier = Dictionary(before.map { ($0.flow, $0.counts) }) { first, _ in first }
+    for count in after where count.flow.role == .client {
+      let more = count.counts.since(earlier[count.flow, default: ConnectionCounts()])
+      guard more.connects > 0 || more.uses > 0 else { continue }
+      add(count, more)
+    }
+  }
+
+  private mutating func add(_ count: KernelCount, _ more: ConnectionCounts) {
+    let flow = count.flow
+    let service = Endpoint(address: flow.peerAddress, port: flow.port)
+    let key = FlowKey(
+      netns: flow.netns, pid: flow.process?.pid, startedNanoseconds: flow.process?.startedNanoseconds,
+      role: .client, family: flow.family, local: flow.localAddress, service: service)
+    let process = flow.process.map {
+      Process(pid: $0.pid, tid: $0.pid, comm: count.comm, startedNanoseconds: $0.startedNanoseconds)
+    }
+    let first = Flow(
+      netns: flow.netns, process: process, role: .client, family: flow.family, local: flow.localAddress,
+      service: service, count: 0)
+    flowsByKey[key, default: first].connects = Int(clamping: more.connects)
+    flowsByKey[key]?.uses = Int(clamping: more.uses)
+    flowsByKey[key]?.usedNanoseconds = more.usedNanoseconds
   }
 
   /// - Parameter program: what a process runs.

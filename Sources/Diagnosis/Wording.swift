@@ -13,6 +13,11 @@ extension Address {
   }
 }
 
+/// `nginx[4123]`, as the process calls itself: what is printed is escaped.
+func name(_ process: Process?) -> String {
+  process.map { "\(String(decoding: $0.comm.bytes, as: UTF8.self))[\($0.pid)]" } ?? "nobody known"
+}
+
 /// Numbers in sentences.
 func text(_ number: some BinaryInteger) -> String { Digits.grouped(Int(clamping: number)) }
 
@@ -30,6 +35,12 @@ func span(_ seconds: Double) -> String {
   if seconds < 1, seconds > 0 { return "\(clamping(seconds * 1000)) ms" }
   if seconds < 120 { return "\(clamping(seconds)) s" }
   return seconds < 7200 ? "\(clamping(seconds / 60)) min" : "\(text(clamping(seconds / 3600))) h"
+}
+
+/// `2 ms`, `0.4 ms`, `1,400 ms`.
+func milliseconds(_ value: Double) -> String {
+  if value < 0.1 { return "under 0.1 ms" }
+  return value < 10 ? "\((value * 10).rounded() / 10) ms" : "\(text(Int(clamping(value)))) ms"
 }
 
 /// `312 B`, `7.2 MB`: powers of 1000.

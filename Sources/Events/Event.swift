@@ -55,12 +55,21 @@ public struct Origin: Sendable {
   public var bytesSent: UInt64?
   public var bytesReceived: UInt64?
   public var state: State
+  /// The process at the other end, if that is on this host and known.
+  public var peerProcess: Process?
+  /// Where address translation (NAT) lies between: the connection as the other end has it.
+  public var farEnd: Connection?
+  /// The names of the threads that acted; nil: such a thread is over.
+  public var thread: Comm?
+  public var openerThread: Comm?
 
   public enum State: Sendable {
     case timeWait(cause: Cause, enteredFrom: TCPState?)
     case finWait2(cause: Cause, age: Age)
     case closeWait(CloseWait)
     case closeWaitEnd(cause: Cause, held: Age)
+    /// This end has sent a reset.
+    case reset(cause: Cause)
   }
 
   public struct CloseWait: Sendable {
@@ -127,7 +136,19 @@ public struct Opener: Sendable, Equatable {
   }
 }
 
-public enum Cause: String, Sendable { case close, shutdown, exit, reset, unknown }
+public enum Cause: String, Sendable {
+  case close, shutdown, exit, reset, unknown
+  /// SO_LINGER with a time of 0.
+  case linger
+  case unreadData = "unread_data"
+  case dataAfterClose = "data_after_close"
+  /// Its listener was closed before it was accepted.
+  case listenerClosed = "listener_closed"
+  /// connect() to AF_UNSPEC.
+  case disconnect
+  /// TCP_LINGER2 below 0.
+  case linger2 = "tcp_linger2"
+}
 
 /// Why a connection stays in CLOSE_WAIT, read from the socket itself.
 public enum Reason: String, Sendable {

@@ -27,30 +27,13 @@ public struct HalfClosures: Sendable {
     case awaited
   }
 
-  private struct Ends: Hashable {
-    var local: Endpoint
-    var peer: Endpoint
-    /// Loopback addresses are another host's in each namespace.
-    var netns: UInt32?
-
-    var reversed: Ends {
-      var other = self
-      (other.local, other.peer) = (peer, local)
-      return other
-    }
-
-    init(_ connection: Connection, reversed: Bool = false) {
-      (local, peer) =
-        reversed ? (connection.peer, connection.local) : (connection.local, connection.peer)
-      netns = local.address.isLoopback(connection.family) ? connection.netns : nil
-    }
-  }
-
   private var stays: [Ends: Stay] = [:]
   /// From a CLOSE_WAIT to the connection that its process has passed the end on to, and back.
   private var successors: [Ends: Ends] = [:]
   private var predecessors: [Ends: Ends] = [:]
 
+  /// The other end of each, where address translation lies between.
+  private var translated: [Ends: Ends] = [:]
   private let now: WallTime
 
   /// - Parameters:
@@ -58,7 +41,14 @@ public struct HalfClosures: Sendable {
   ///   - now: when those that have no end were looked at.
   public init(_ stays: [Stay], now: WallTime) {
     self.now = now
-    for stay in stays { self.stays[Ends(stay.origin.connection)] = stay }
+    for stay in stays {
+      let ends = Ends(stay.origin.connection)
+      self.stays[ends] = stay
+      if let farEnd = stay.origin.farEnd {
+        translated[ends] = Ends(farEnd)
+        translated[Ends(farEnd)] = ends
+      }
+    }
     let byProcess = Dictionary(grouping: stays.filter { $0.origin.process != nil }) {
       $0.origin.process?.identity
     }
@@ -109,7 +99,7 @@ public struct HalfClosures: Sendable {
     var next: Ends? = start
     for _ in 0..<Self.longestChain {
       guard let here = next else { return false }
-      let other = here.reversed
+      let other = otherEnd(of: here)
       if other == end { return true }
       next = successors[other]
     }
@@ -121,6 +111,8 @@ public struct HalfClosures: Sendable {
     guard let otherEnd = other.end else { return false }
     return (stay.end ?? now).nanoseconds - otherEnd.nanoseconds > Self.longestDelay
   }
+
+  private func otherEnd(of ends: Ends) -> Ends { translated[ends] ?? ends.reversed }
 
   public func part(of connection: Connection) -> Part {
     if successors[Ends(connection)] != nil { return .relayed }
@@ -136,20 +128,20 @@ public struct HalfClosures: Sendable {
   public func isPassedOn(_ connection: Connection) -> Bool { predecessors[Ends(connection)] != nil }
 
   /// The other end, if it is on this host, and in CLOSE_WAIT or FIN_WAIT2.
-  public func peer(of connection: Connection) -> Origin? { stays[Ends(connection, reversed: true)]?.origin }
+  public func peer(of connection: Connection) -> Origin? { stays[otherEnd(of: Ends(connection))]?.origin }
 
   /// Longer chains of relays are not followed.
   private static let longestChain = 16
 
   private func isAwaited(_ ends: Ends, _ connection: Connection, depth: Int) -> Bool {
-    guard depth < Self.longestChain, let peer = stays[Ends(connection, reversed: true)],
+    guard depth < Self.longestChain, let peer = stays[otherEnd(of: Ends(connection))],
       peer.origin.isHalfClosed, let own = stays[ends], !outlasts(own, peer)
     else { return false }
     // A relay waits for its client's sake, if that has not gone.
     guard let before = predecessors[Ends(peer.origin.connection)], let client = stays[before]?.origin.connection
     else { return true }
     // A client on another host is not seen.
-    guard stays[Ends(client, reversed: true)] != nil || !isLocal(client) else { return false }
+    guard stays[otherEnd(of: Ends(client))] != nil || !isLocal(client) else { return false }
     return !isLocal(client) || isAwaited(before, client, depth: depth + 1)
   }
 
@@ -176,7 +168,7 @@ extension Origin.State {
     switch self {
     case .closeWait(let closeWait): closeWait.age
     case .finWait2(_, let age), .closeWaitEnd(_, let age): age
-    case .timeWait: nil
+    case .timeWait, .reset: nil
     }
   }
 }

@@ -1,20 +1,20 @@
 import CWire
 
-/// TIME_WAITs of one process towards one peer: `struct wire_count_key` and the sum of all processors' shares.
+/// TIME_WAITs, connects and accepts of one process towards one peer: `struct wire_count_key` and the sum of all processors' shares.
 public struct KernelCount: Sendable {
   public var flow: CountedFlow
   public var comm: Comm
-  /// Since the kernel began to count them; never less than before.
-  public var timeWaits: UInt64
+  /// Since the kernel began to count; none is ever less than before.
+  public var counts: ConnectionCounts
   /// How the kernel names the flow.
   public var key: [UInt8]
   /// In which the kernel has counted them.
   public var generation: UInt8 = 0
 
-  public init(flow: CountedFlow, comm: Comm, timeWaits: UInt64, key: [UInt8] = []) {
+  public init(flow: CountedFlow, comm: Comm, counts: ConnectionCounts, key: [UInt8] = []) {
     self.flow = flow
     self.comm = comm
-    self.timeWaits = timeWaits
+    self.counts = counts
     self.key = key
   }
 
@@ -27,13 +27,51 @@ public struct KernelCount: Sendable {
     generation = wire.generation
     self.key = key.withUnsafeBytes { Array($0) }
     comm = Comm("")
-    timeWaits = 0
+    counts = ConnectionCounts()
     for start in stride(from: 0, to: shares.byteCount, by: size) {
       let share = shares.unsafeLoadUnaligned(fromByteOffset: start, as: wire_count.self)
-      timeWaits += share.time_waits
+      let more = ConnectionCounts(share.counted)
+      counts += more
       // A processor that has counted nothing knows no name.
-      if share.time_waits > 0 { comm = Comm(share.comm) }
+      if more != ConnectionCounts() { comm = Comm(share.comm) }
     }
+  }
+}
+
+/// How many of each a process has made.
+public struct ConnectionCounts: Sendable, Equatable {
+  public var timeWaits: UInt64 = 0
+  public var connects: UInt64 = 0
+  public var accepts: UInt64 = 0
+  /// Connections of a client that have begun to end, and how long they were open until then.
+  public var uses: UInt64 = 0
+  public var usedNanoseconds: UInt64 = 0
+
+  public init(timeWaits: UInt64 = 0, connects: UInt64 = 0, accepts: UInt64 = 0) {
+    (self.timeWaits, self.connects, self.accepts) = (timeWaits, connects, accepts)
+  }
+
+  init(_ counted: (UInt64, UInt64, UInt64, UInt64, UInt64)) {
+    (timeWaits, connects, accepts, uses, usedNanoseconds) = counted
+  }
+
+  public static func += (left: inout Self, right: Self) {
+    left.timeWaits += right.timeWaits
+    left.connects += right.connects
+    left.accepts += right.accepts
+    left.uses += right.uses
+    left.usedNanoseconds += right.usedNanoseconds
+  }
+
+  /// What was counted since; what would be less than before is nothing.
+  public func since(_ earlier: Self) -> Self {
+    var more = Self()
+    more.timeWaits = timeWaits - min(timeWaits, earlier.timeWaits)
+    more.connects = connects - min(connects, earlier.connects)
+    more.accepts = accepts - min(accepts, earlier.accepts)
+    more.uses = uses - min(uses, earlier.uses)
+    more.usedNanoseconds = usedNanoseconds - min(usedNanoseconds, earlier.usedNanoseconds)
+    return more
   }
 }
 
@@ -66,6 +104,9 @@ public struct CountedFlow: Hashable, Sendable {
     self.peerAddress = peerAddress
     self.port = port
   }
+
+  /// Accepts are counted by process and port alone.
+  public var hasPeer: Bool { (peerAddress.high, peerAddress.low) != (0, 0) }
 
   init(_ wire: wire_count_key) {
     self.init(

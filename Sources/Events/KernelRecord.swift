@@ -15,6 +15,7 @@ public struct KernelOrigin: Sendable {
     case finWait2 = 4
     /// Its socket is not where it was: the kernel is to be asked for it by other means.
     case gone = 5
+    case reset = 6
   }
 
   public enum Source: UInt8, Sendable {
@@ -32,6 +33,8 @@ public struct KernelOrigin: Sendable {
   public var socket: UInt64
   /// A small socket has taken over.
   public var isSmall: Bool
+  /// It is closed; whether a reset was sent is not known yet.
+  public var isOver: Bool
   /// The device that the socket is bound to; 0: none.
   public var interface: UInt32
   public var connection: Connection
@@ -55,15 +58,26 @@ public struct KernelOrigin: Sendable {
   /// Of the listener; nil where the socket waits in none, or none was looked for.
   public var acceptQueue: AcceptQueue?
 
+  /// The process that closed the other end, if that is on this host.
+  public var peer: Process?
+  /// Where address translation lies between: the connection as the other end has it.
+  public var farEnd: Connection?
+
   public static let size = MemoryLayout<wire_origin>.size
 
+  /// `struct wire_origin`, or `struct wire_event`, which begins with it.
   public init(_ record: RawSpan) throws(RecordError) {
-    guard record.byteCount == Self.size else { throw .wrongLength(record.byteCount) }
+    if record.byteCount == MemoryLayout<wire_event>.size {
+      peer = Process(record.unsafeLoadUnaligned(as: wire_event.self).peer)
+    } else if record.byteCount != Self.size {
+      throw .wrongLength(record.byteCount)
+    }
     let wire = record.unsafeLoadUnaligned(as: wire_origin.self)
     guard let kind = Kind(rawValue: wire.kind) else { throw .unknownKind(wire.kind) }
     self.kind = kind
     socket = wire.key
-    isSmall = wire.phase == 2
+    isSmall = wire.phase == WIRE_PHASE_SMALL.rawValue
+    isOver = wire.phase == WIRE_PHASE_OVER.rawValue
     interface = wire.interface
     connection = Connection(wire)
     role = wire.role == 1 ? .client : wire.role == 2 ? .server : .unknown
@@ -96,7 +110,9 @@ public struct KernelOrigin: Sendable {
     openerSource = Source(rawValue: UInt8(truncatingIfNeeded: wire.source)) ?? .none
   }
 
-  private static let causes = Table<Cause>(.unknown, .close, .shutdown, .exit, .reset)
+  private static let causes = Table<Cause>(
+    .unknown, .close, .shutdown, .exit, .reset, .linger, .unreadData, .dataAfterClose, .listenerClosed,
+    .disconnect, .linger2)
   private static let reasons = Table<Reason>(.unknown, .notAccepted, .dataUnread, .eofUnread, .eofRead)
 }
 
@@ -122,7 +138,7 @@ extension Connection {
 
 extension Address {
   /// The wire has IPv4 in its first four bytes, and a mapped address with its prefix in all sixteen.
-  init(_ wire: WireAddress, family: UInt8) {
+  public init(_ wire: WireAddress, family: UInt8) {
     (high, low) = withUnsafeBytes(of: wire) { bytes in
       (
         UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)),
@@ -139,7 +155,7 @@ extension Address {
 
 extension Address {
   /// As on the wire, where it is of an IPv4 or an IPv6 connection.
-  func write(to wire: inout WireAddress, _ family: Family) {
+  public func write(to wire: inout WireAddress, _ family: Family) {
     withUnsafeMutableBytes(of: &wire) { bytes in
       if family == .ipv4 {
         bytes.storeBytes(of: UInt32(truncatingIfNeeded: low).bigEndian, as: UInt32.self)
@@ -151,7 +167,7 @@ extension Address {
   }
 }
 
-typealias WireAddress = (
+public typealias WireAddress = (
   UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8,
   UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8
 )

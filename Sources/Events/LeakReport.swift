@@ -131,7 +131,7 @@ public struct LeakReport: Sendable {
       if key.part == .leak { leakCount += 1 }
     case .finWait2:
       key.part = closures.isPassedOn(origin.connection) ? .relayed : .leak
-    case .timeWait, .closeWaitEnd: return
+    case .timeWait, .closeWaitEnd, .reset: return
     }
     groups[key, default: Group(process: origin.process, reason: key.reason, part: key.part)].add(
       origin, closures)
@@ -165,7 +165,10 @@ extension LeakReport.Group {
     let own = LeakReport.Peer(
       family: connection.family, address: connection.local.address, port: connection.local.port)
     services[isServer ? own : peer, default: 0] += 1
-    far[LeakReport.Far(connection, isServer: isServer, closures.peer(of: connection)?.process), default: 0] += 1
+    far[
+      LeakReport.Far(
+        connection, isServer: isServer, origin.peerProcess ?? closures.peer(of: connection)?.process),
+      default: 0] += 1
     if let next = closures.successor(of: connection) {
       let end = closures.peer(of: next.connection)?.process
       awaited[LeakReport.Far(next.connection, isServer: next.role == .server, end), default: 0] += 1

@@ -6,6 +6,8 @@ public struct Ledger {
   private let filter: OriginFilter
   /// Where only a changing set of processes counts: is it one of them?
   public var isFollowed: ((UInt32) -> Bool)?
+  /// What a thread is called that has acted, as far as it can still be asked.
+  public var threadName: ((Process) -> Comm?)?
   /// The CLOSE_WAITs that were told, by socket, so that an end follows each and nothing else.
   private var toldCloseWaits: Set<UInt64> = []
 
@@ -13,6 +15,15 @@ public struct Ledger {
 
   /// Was this connection told to be in CLOSE_WAIT?
   public func hasTold(_ socket: UInt64) -> Bool { toldCloseWaits.contains(socket) }
+
+  /// With what the host says of its threads.
+  private func named(_ origin: Origin) -> Origin {
+    guard let threadName else { return origin }
+    var origin = origin
+    origin.thread = origin.process.flatMap(threadName)
+    origin.openerThread = origin.opener.flatMap { threadName($0.process) }
+    return origin
+  }
 
   /// The events that one record of the kernel makes; none if the filter holds it back.
   ///
@@ -32,6 +43,10 @@ public struct Ledger {
       var origin = Origin(record, clock: clock)
       origin.state = .finWait2(cause: record.cause, age: record.age)
       tell(origin, emit)
+    case .reset:
+      var origin = Origin(record, clock: clock)
+      origin.state = .reset(cause: record.cause)
+      tell(origin, emit)
     case .gone: break
     case .closeWait:
       if tell(closeWait(record, holders: holders, listeners: listeners, clock: clock), emit) {
@@ -47,14 +62,14 @@ public struct Ledger {
       end.process = record.closer
       end.attribution = record.closer == nil ? .unknown : .traced
       end.state = .closeWaitEnd(cause: record.cause, held: record.age)
-      emit(end)
+      emit(named(end))
     }
   }
 
   @discardableResult
   private func tell(_ origin: Origin, _ emit: (Origin) -> Void) -> Bool {
     guard filter.passes(origin), isFollowed.map({ origin.isOfProcess(where: $0) }) ?? true else { return false }
-    emit(origin)
+    emit(named(origin))
     return true
   }
 
@@ -158,5 +173,7 @@ extension Origin {
       },
       bytesSent: record.bytesSent, bytesReceived: record.bytesReceived,
       state: .timeWait(cause: record.cause, enteredFrom: .finWait2))
+    peerProcess = record.peer
+    farEnd = record.farEnd
   }
 }

@@ -5,6 +5,10 @@ public struct OriginFilter: Sendable {
     case timeWait = "time_wait"
     case closeWait = "close_wait"
     case finWait2 = "fin_wait2"
+    case reset
+
+    /// What is told unless something else is asked for.
+    public static let usual: Set<State> = [.timeWait, .closeWait, .finWait2]
   }
 
   /// Empty: every process.

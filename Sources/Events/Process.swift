@@ -24,7 +24,7 @@ public struct Process: Hashable, Sendable {
 
   public var identity: Identity { Identity(pid: pid, startedNanoseconds: startedNanoseconds) }
 
-  init?(_ wire: wire_process) {
+  public init?(_ wire: wire_process) {
     guard wire.pid != 0 else { return nil }
     self.init(
       pid: wire.pid, tid: wire.tid, comm: Comm(wire.comm), startedNanoseconds: wire.started_ns)

@@ -11,9 +11,10 @@ public struct Summary: Sendable {
       if isAttributed { attributed += 1 }
     }
 
-    static func += (left: inout Count, right: Count) {
-      left.seen += right.seen
-      left.attributed += right.attributed
+    static func += (left: inout Count, right: Count) { left = left + right }
+
+    static func + (left: Count, right: Count) -> Count {
+      Count(seen: left.seen + right.seen, attributed: left.attributed + right.attributed)
     }
   }
 
@@ -23,14 +24,16 @@ public struct Summary: Sendable {
     public var timeWait = 0
     public var closeWait = 0
     public var finWait2 = 0
+    public var resets = 0
 
-    var total: Int { timeWait + closeWait + finWait2 }
+    var total: Int { timeWait + closeWait + finWait2 + resets }
 
     fileprivate mutating func count(_ state: Origin.State) {
       switch state {
       case .timeWait: timeWait += 1
       case .closeWait: closeWait += 1
       case .finWait2: finWait2 += 1
+      case .reset: resets += 1
       case .closeWaitEnd: break
       }
     }
@@ -41,6 +44,8 @@ public struct Summary: Sendable {
   public var timeWait: Count
   public var closeWait: Count
   public var finWait2: Count
+  /// That this host sent; nil where they were not asked for.
+  public var resets: Count?
   public var lost: UInt64
   /// Of those, events that were counted here, and whose lines only are missing.
   public var unprinted: UInt64
@@ -58,12 +63,14 @@ public struct Tally {
   private var timeWait = Summary.Count()
   private var closeWait = Summary.Count()
   private var finWait2 = Summary.Count()
+  private var resets: Summary.Count?
   private var lost: UInt64 = 0
   private var unprinted: UInt64 = 0
   private var mayHideLeak = false
   private var lines: [Process.Identity: Summary.Line] = [:]
 
-  public init() {}
+  /// - Parameter withResets: they are asked for.
+  public init(withResets: Bool = false) { resets = withResets ? Summary.Count() : nil }
 
   public mutating func count(_ loss: Loss) {
     lost += loss.count
@@ -77,6 +84,7 @@ public struct Tally {
     case .timeWait: timeWait.count(isAttributed: process != nil)
     case .closeWait: closeWait.count(isAttributed: process != nil)
     case .finWait2: finWait2.count(isAttributed: process != nil)
+    case .reset: resets?.count(isAttributed: process != nil)
     case .closeWaitEnd: return
     }
     guard let process else { return }
@@ -88,6 +96,7 @@ public struct Tally {
     timeWait += other.timeWait
     closeWait += other.closeWait
     finWait2 += other.finWait2
+    if let more = other.resets { resets = (resets ?? Summary.Count()) + more }
     lost += other.lost
     unprinted += other.unprinted
     mayHideLeak = mayHideLeak || other.mayHideLeak
@@ -95,6 +104,7 @@ public struct Tally {
       lines[key, default: Summary.Line(process: line.process)].timeWait += line.timeWait
       lines[key]?.closeWait += line.closeWait
       lines[key]?.finWait2 += line.finWait2
+      lines[key]?.resets += line.resets
     }
   }
 
@@ -109,6 +119,6 @@ public struct Tally {
     }
     return Summary(
       time: time, durationNanoseconds: durationNanoseconds, timeWait: timeWait, closeWait: closeWait,
-      finWait2: finWait2, lost: lost, unprinted: unprinted, processes: processes)
+      finWait2: finWait2, resets: resets, lost: lost, unprinted: unprinted, processes: processes)
   }
 }

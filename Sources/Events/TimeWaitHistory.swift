@@ -1,4 +1,4 @@
-/// How many TIME_WAITs each flow made lately, out of counts that only grow.
+/// What each flow made lately, out of counts that only grow.
 public struct TimeWaitHistory: Sendable {
   /// TIME_WAIT lasts 60 s. Source: include/net/tcp.h, TCP_TIMEWAIT_LEN.
   private static let lastsNanoseconds: UInt64 = 60_000_000_000
@@ -9,12 +9,18 @@ public struct TimeWaitHistory: Sendable {
   public struct Recent: Sendable {
     public var comm: Comm
     /// Since the look before.
-    public fileprivate(set) var new: UInt64 = 0
-    /// In the last 60 s, so the most that can be there now.
+    public fileprivate(set) var new = ConnectionCounts()
+    /// TIME_WAITs in the last 60 s, so the most that can be there now.
     public fileprivate(set) var lately: UInt64 = 0
-    fileprivate var total: UInt64 = 0
+    fileprivate var total = ConnectionCounts()
+    /// Nothing was counted for 5 to 10 s.
+    public fileprivate(set) var isIdle = false
+    /// When something was counted last.
+    fileprivate var latestSlice: UInt64 = 0
     fileprivate var slices = [UInt32](repeating: 0, count: TimeWaitHistory.slices)
   }
+
+  fileprivate static let idleSlices: UInt64 = 1
 
   public private(set) var flows: [CountedFlow: Recent] = [:]
   /// Between the two last looks.
@@ -36,34 +42,44 @@ public struct TimeWaitHistory: Sendable {
     let passed = (0..<min(now - slice, UInt64(Self.slices))).map { Int((now - $0) % UInt64(Self.slices)) }
     slice = now
     for flow in flows.keys {
-      flows[flow]?.new = 0
+      flows[flow]?.beginLook(at: now)
       for index in passed { flows[flow]?.forget(index) }
     }
   }
 
   public mutating func enter(_ count: KernelCount) {
     let index = Int(slice % UInt64(Self.slices))
-    flows[count.flow, default: Recent(comm: count.comm)].enter(count, index)
+    flows[count.flow, default: Recent(comm: count.comm)].enter(count, index, slice)
   }
 
-  /// Forgets the flows that have made none for longer than a TIME_WAIT lasts.
+  /// Forgets the flows in which nothing was counted for longer than a TIME_WAIT lasts.
   ///
   /// - Parameter isGone: has the kernel forgotten the flow, so that its counts would begin anew? If not it is kept.
   public mutating func forgetIdle(_ isGone: (CountedFlow) -> Bool) {
-    for (flow, recent) in flows where recent.lately == 0 && isGone(flow) { flows[flow] = nil }
+    for (flow, recent) in flows
+    where recent.lately == 0 && slice - recent.latestSlice >= UInt64(Self.slices) && isGone(flow) {
+      flows[flow] = nil
+    }
   }
 }
 
 extension TimeWaitHistory.Recent {
-  fileprivate mutating func enter(_ count: KernelCount, _ index: Int) {
+  fileprivate mutating func beginLook(at slice: UInt64) {
+    new = ConnectionCounts()
+    isIdle = slice - latestSlice > TimeWaitHistory.idleSlices
+  }
+
+  fileprivate mutating func enter(_ count: KernelCount, _ index: Int, _ slice: UInt64) {
     // An iteration over a changing map may hand out an element twice.
-    guard count.timeWaits > total else { return }
-    let more = count.timeWaits - total
-    total = count.timeWaits
+    let more = count.counts.since(total)
+    guard more != ConnectionCounts() else { return }
+    total += more
     comm = count.comm
     new += more
-    lately += more
-    slices[index] += UInt32(clamping: more)
+    latestSlice = slice
+    isIdle = false
+    lately += more.timeWaits
+    slices[index] += UInt32(clamping: more.timeWaits)
   }
 
   fileprivate mutating func forget(_ index: Int) {

@@ -6,6 +6,9 @@ public struct TopReport: Sendable {
     public var comm: Comm?
     /// Caused, a second, since the look before.
     public var timeWaitsPerSecond = 0.0
+    public var connectsPerSecond = 0.0
+    /// nil: on this host nobody sees who accepts.
+    public var acceptsPerSecond: Double?
     /// Caused in the last 60 s: the most that can be there now.
     public var timeWaits: UInt64 = 0
     public var closeWaits = 0
@@ -31,6 +34,7 @@ public struct TopReport: Sendable {
   public struct Peer: Sendable {
     public var name: PeerName
     public var timeWaitsPerSecond = 0.0
+    public var connectsPerSecond = 0.0
     public var timeWaits: UInt64 = 0
     public var closeWaits = 0
     /// Of the ports that a client can have towards this peer, how many TIME_WAITs take, those of other processes
@@ -74,17 +78,20 @@ public struct TopReport: Sendable {
   /// - Parameters:
   ///   - closeWaits: every connection in CLOSE_WAIT.
   ///   - leakNanoseconds: the age from which one is a leak.
+  ///   - seesAccepts: does anything on this host tell who accepts?
   ///   - ports: how many ports clients of a network namespace can have, by its inode number.
   public init(
-    _ history: TimeWaitHistory, closeWaits: [Origin], leakNanoseconds: UInt64, ports: [UInt32: Int],
-    filter: OriginFilter = OriginFilter()
+    _ history: TimeWaitHistory, closeWaits: [Origin], leakNanoseconds: UInt64, seesAccepts: Bool = true,
+    ports: [UInt32: Int], filter: OriginFilter = OriginFilter()
   ) {
     var drafts: [ProcessKey?: Draft] = [:]
     var taken: [Tuple: UInt64] = [:]
     for (flow, recent) in history.flows {
       if let tuple = Tuple(flow) { taken[tuple, default: 0] += recent.lately }
     }
-    for (flow, recent) in history.flows where filter.passes(flow, recent.comm) {
+    // What has no TIME_WAIT, and opens and accepts nothing any more, is no news.
+    for (flow, recent) in history.flows
+    where filter.passes(flow, recent.comm) && (recent.lately > 0 || !recent.isIdle) {
       let share = Tuple(flow).flatMap { tuple in
         ports[flow.netns].map { Double(taken[tuple, default: 0]) / Double(max(1, $0)) }
       }
@@ -96,22 +103,31 @@ public struct TopReport: Sendable {
       drafts[process?.key, default: Draft(id: process?.key, comm: process?.comm)].add(origin, leakNanoseconds)
     }
     rows = drafts.values.map(\.row)
+    if !seesAccepts { for index in rows.indices { rows[index].acceptsPerSecond = nil } }
   }
 
   private struct Draft {
     private var total: Row
     private var peers: [PeerName: Peer] = [:]
 
-    init(id: ProcessKey?, comm: Comm?) { total = Row(id: id, comm: id == nil ? nil : comm) }
+    init(id: ProcessKey?, comm: Comm?) {
+      total = Row(id: id, comm: id == nil ? nil : comm)
+      total.acceptsPerSecond = 0
+    }
 
     mutating func add(_ flow: CountedFlow, _ recent: TimeWaitHistory.Recent, seconds: Double, _ share: Double?)
     {
-      let rate = seconds > 0 ? Double(recent.new) / seconds : 0
-      total.timeWaitsPerSecond += rate
+      func rate(_ count: UInt64) -> Double { seconds > 0 ? Double(count) / seconds : 0 }
+      total.timeWaitsPerSecond += rate(recent.new.timeWaits)
+      total.connectsPerSecond += rate(recent.new.connects)
+      total.acceptsPerSecond? += rate(recent.new.accepts)
       total.timeWaits += recent.lately
+      // Accepts are not counted by peer.
+      guard flow.hasPeer else { return }
       let name = PeerName(role: flow.role, family: flow.family, address: flow.peerAddress, port: flow.port)
       var peer = peers[name] ?? Peer(name: name)
-      peer.timeWaitsPerSecond += rate
+      peer.timeWaitsPerSecond += rate(recent.new.timeWaits)
+      peer.connectsPerSecond += rate(recent.new.connects)
       peer.timeWaits += recent.lately
       if let share { peer.portShare = max(share, peer.portShare ?? 0) }
       peers[name] = peer

@@ -1,7 +1,7 @@
 /// What a user has made of the table: order, filter, what is unfolded and selected.
 public struct TopView: Sendable {
   public enum Column: Int, Sendable, CaseIterable {
-    case pid, comm, rate, timeWait, closeWait, oldest, leaked, role, ports, peer
+    case pid, comm, connects, accepts, rate, timeWait, closeWait, oldest, leaked, role, ports, peer
   }
 
   /// A line of the table.
@@ -90,6 +90,8 @@ public struct TopView: Sendable {
     switch column {
     case .pid: compare(left.id?.pid ?? 0, right.id?.pid ?? 0)
     case .comm: compare(left.comm?.bytes ?? [], right.comm?.bytes ?? [])
+    case .connects: compare(left.connectsPerSecond, right.connectsPerSecond)
+    case .accepts: compare(left.acceptsPerSecond ?? -1, right.acceptsPerSecond ?? -1)
     case .rate: compare(left.timeWaitsPerSecond, right.timeWaitsPerSecond)
     case .timeWait: compare(left.timeWaits, right.timeWaits)
     case .closeWait: compare(left.closeWaits, right.closeWaits)

@@ -61,6 +61,7 @@ extension Folder.Key {
       case .finWait2: 1
       case .closeWait: 2
       case .closeWaitEnd: 3
+      case .reset: 4
       }
     pid = origin.process?.pid
     // A client's peer port is the service; a server's own port is, its peer's are all different.

@@ -60,6 +60,7 @@ public struct JSONRenderer {
     if let process = origin.process {
       line.append("{")
       line.append(process)
+      line.field("thread", origin.thread)
       line.append(",\"started\":\"")
       line.append(utc: clock.wallTime(ofBoot: process.startedNanoseconds), decimals: 2)
       line.append("\"}")
@@ -70,9 +71,20 @@ public struct JSONRenderer {
     if let opener = origin.opener {
       line.append("{")
       line.append(opener.process)
+      line.field("thread", origin.openerThread)
       line.append(",\"seen\":\"")
       line.append(opener.evidence.rawValue)
       line.append("\"}")
+    } else {
+      line.append("null")
+    }
+    line.key("peer_process")
+    if let process = origin.peerProcess {
+      line.append("{\"pid\":")
+      line.append(process.pid)
+      line.append(",\"comm\":")
+      line.append(json: process.comm)
+      line.append("}")
     } else {
       line.append("null")
     }
@@ -128,6 +140,7 @@ public struct JSONRenderer {
           line.append("}")
         }
       }
+    case .reset(let cause): line.field("cause", word: cause.rawValue)
     case .closeWaitEnd(let cause, let held):
       line.field("held_ms", held)
       line.field("cause", word: cause.rawValue)
@@ -139,10 +152,11 @@ public struct JSONRenderer {
     line.field("time", summary.time)
     line.key("duration_s")
     line.append(millisecondsOf: summary.durationNanoseconds / 1000)
-    let counts: [(StaticString, Summary.Count)] = [
+    let counts: [(StaticString, Summary.Count?)] = [
       ("time_wait", summary.timeWait), ("close_wait", summary.closeWait), ("fin_wait2", summary.finWait2),
+      ("reset", summary.resets),
     ]
-    for (name, count) in counts {
+    for case (let name, let count?) in counts {
       line.key(name)
       line.append("{\"seen\":")
       line.append(count.seen)
@@ -167,6 +181,7 @@ public struct JSONRenderer {
       line.field("time_wait", UInt64(row.timeWait))
       line.field("close_wait", UInt64(row.closeWait))
       line.field("fin_wait2", UInt64(row.finWait2))
+      if summary.resets != nil { line.field("reset", UInt64(row.resets)) }
       line.append("}")
     }
   }
@@ -201,6 +216,11 @@ extension LineBuffer {
   mutating func field(_ name: StaticString, _ value: UInt64?) {
     key(name)
     if let value { append(value) } else { append("null") }
+  }
+
+  mutating func field(_ name: StaticString, _ comm: Comm?) {
+    key(name)
+    if let comm { append(json: comm) } else { append("null") }
   }
 
   mutating func field(_ name: StaticString, _ time: WallTime) {
@@ -252,6 +272,7 @@ extension Origin.State {
     case .finWait2: "fin_wait2"
     case .closeWait: "close_wait"
     case .closeWaitEnd: "close_wait_end"
+    case .reset: "reset"
     }
   }
 }

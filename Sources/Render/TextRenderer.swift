@@ -18,8 +18,8 @@ public struct TextRenderer {
     static let local = 47
     static let arrow = 71
     static let peer = 74
-    static let life = 96
-    static let cause = 107
+    static let life = 104
+    static let cause = 115
   }
 
   public func renderHeader(into line: inout LineBuffer) {
@@ -60,6 +60,10 @@ public struct TextRenderer {
     line.append(origin.role == .client ? "->" : origin.role == .server ? "<-" : "--")
     line.pad(from: rest, to: Column.peer)
     line.append(origin.connection.peer, origin.connection.family)
+    if let process = origin.peerProcess {
+      line.append(" ")
+      line.append(named: process)
+    }
     line.pad(from: rest, to: Column.life)
     renderLife(origin, &line)
     line.pad(from: rest, to: Column.cause)
@@ -73,7 +77,7 @@ public struct TextRenderer {
 
   private func renderLife(_ origin: Origin, _ line: inout LineBuffer) {
     switch origin.state {
-    case .timeWait:
+    case .timeWait, .reset:
       if let lifetime = origin.lifetimeNanoseconds { line.append(span: lifetime) } else { line.append("-") }
     case .finWait2(_, let age): line.append("for ", age)
     case .closeWait(let closeWait): line.append("held ", closeWait.age)
@@ -87,6 +91,7 @@ public struct TextRenderer {
     case .finWait2(let cause, _):
       line.append(cause.rawValue)
       line.append(", the peer has not closed")
+    case .reset(let cause): line.append(cause.explanation)
     case .closeWaitEnd(let cause, _):
       line.append("ended by ")
       line.append(cause.rawValue)
@@ -174,6 +179,7 @@ extension Origin.State {
     case .finWait2: "FIN_WAIT2"
     case .closeWait: "CLOSE_WAIT"
     case .closeWaitEnd: "CLOSED"
+    case .reset: "RESET"
     }
   }
 
@@ -184,6 +190,22 @@ extension Origin.State {
     case .finWait2: "\u{1b}[35m"
     case .closeWait: "\u{1b}[31m"
     case .closeWaitEnd: "\u{1b}[32m"
+    case .reset: "\u{1b}[33m"
+    }
+  }
+}
+
+extension Cause {
+  /// Why a reset was sent.
+  fileprivate var explanation: StaticString {
+    switch self {
+    case .linger: "SO_LINGER 0"
+    case .unreadData: "closed with data unread"
+    case .dataAfterClose: "data came after close()"
+    case .listenerClosed: "not accepted when its listener was closed"
+    case .disconnect: "connect() to AF_UNSPEC"
+    case .linger2: "TCP_LINGER2 below 0"
+    case .close, .shutdown, .exit, .reset, .unknown: "unknown"
     }
   }
 }

@@ -12,10 +12,11 @@ public struct TextSummary {
     line.append(span: summary.durationNanoseconds)
     line.append(":\n")
     if !summary.processes.isEmpty { renderTable(summary, &line) }
-    let counts: [(StaticString, Summary.Count)] = [
+    let counts: [(StaticString, Summary.Count?)] = [
       ("TIME_WAIT", summary.timeWait), ("CLOSE_WAIT", summary.closeWait), ("FIN_WAIT2", summary.finWait2),
+      ("RESET", summary.resets),
     ]
-    for (name, count) in counts {
+    for case (let name, let count?) in counts {
       line.append(name)
       line.append(": ")
       line.append(count.seen)
@@ -42,18 +43,20 @@ public struct TextSummary {
   }
 
   private func renderTable(_ summary: Summary, _ line: inout LineBuffer) {
-    line.append(columns: [
-      (0, "PID"), (8, "COMM"), (25, "TIME_WAIT"), (36, "CLOSE_WAIT"), (48, "FIN_WAIT2"),
-    ])
+    let titles: [(Int, StaticString)] = [
+      (0, "PID"), (8, "COMM"), (25, "TIME_WAIT"), (36, "CLOSE_WAIT"), (48, "FIN_WAIT2"), (59, "RESET"),
+    ]
+    line.append(columns: summary.resets == nil ? titles.dropLast() : titles)
     for process in summary.processes.prefix(Self.shownProcesses) {
       let start = line.count
       line.append(process.process.pid)
       line.pad(from: start, to: 8)
       line.append(escaping: process.process.comm)
-      line.pad(from: start, to: 25)
-      for (count, column) in [(process.timeWait, 36), (process.closeWait, 48), (process.finWait2, 0)] {
+      var cells = [(process.timeWait, 25), (process.closeWait, 36), (process.finWait2, 48)]
+      if summary.resets != nil { cells.append((process.resets, 59)) }
+      for (count, column) in cells {
+        line.pad(from: start, to: column)
         line.append(count)
-        if column > 0 { line.pad(from: start, to: column) }
       }
       line.append("\n")
     }

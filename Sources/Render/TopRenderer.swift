@@ -18,7 +18,7 @@ public struct TopRenderer {
     headings = TopView.Column.allCases.map { $0.heading(isWide: columns >= Self.wideColumns, columns) }
   }
 
-  private static let wideColumns = 110
+  private static let wideColumns = 128
   public let headings: [Heading]
 
   /// One text a heading.
@@ -26,8 +26,9 @@ public struct TopRenderer {
     [
       row.id.map { "\($0.pid)" } ?? "-",
       row.comm.map(name) ?? "-",
-      rate(row.timeWaitsPerSecond), "\(row.timeWaits)", "\(row.closeWaits)",
-      row.oldest.map(age) ?? "-", "\(row.leaked)", role(row.roles), share(row.portShare),
+      rate(row.connectsPerSecond), row.acceptsPerSecond.map(rate) ?? "-", rate(row.timeWaitsPerSecond),
+      count(row.timeWaits), count(UInt64(row.closeWaits)),
+      row.oldest.map(age) ?? "-", count(UInt64(row.leaked)), role(row.roles), share(row.portShare),
       row.peers.first.map { peer in
         name(peer.name) + (row.peers.count > 1 && !isOpen ? " +\(row.peers.count - 1)" : "")
       } ?? "-",
@@ -37,7 +38,8 @@ public struct TopRenderer {
   /// A line below its process.
   public func cells(_ peer: TopReport.Peer) -> [String] {
     [
-      "", "", rate(peer.timeWaitsPerSecond), "\(peer.timeWaits)", "\(peer.closeWaits)", "", "",
+      "", "", rate(peer.connectsPerSecond), "", rate(peer.timeWaitsPerSecond), count(peer.timeWaits),
+      count(UInt64(peer.closeWaits)), "", "",
       role([peer.name.role]),
       share(peer.portShare),
       name(peer.name),
@@ -98,8 +100,13 @@ public struct TopRenderer {
     }
   }
 
+  /// In thousands where there is no room for more digits.
+  private func count(_ number: UInt64) -> String {
+    isWide || number < 10_000 ? "\(number)" : "\(number / 1000)k"
+  }
+
   private func rate(_ perSecond: Double) -> String {
-    if perSecond >= 10 || perSecond == 0 { return "\(Int(perSecond.rounded()))" }
+    if perSecond >= 10 || perSecond == 0 { return count(UInt64(perSecond.rounded())) }
     let tenths = Int((perSecond * 10).rounded())
     return "\(tenths / 10).\(tenths % 10)"
   }
@@ -120,15 +127,17 @@ extension TopView.Column {
   fileprivate func heading(isWide: Bool, _ columns: Int) -> TopRenderer.Heading {
     switch self {
     case .pid: .init(title: "PID", width: 7, isNumber: true)
-    case .comm: .init(title: "COMM", width: isWide ? 15 : 12, isNumber: false)
-    case .rate: .init(title: isWide ? "TIME_WAIT/S" : "TW/S", width: isWide ? 11 : 5, isNumber: true)
-    case .timeWait: .init(title: isWide ? "TIME_WAIT" : "TW", width: isWide ? 9 : 6, isNumber: true)
-    case .closeWait: .init(title: isWide ? "CLOSE_WAIT" : "CW", width: isWide ? 10 : 5, isNumber: true)
+    case .comm: .init(title: "COMM", width: isWide ? 15 : 11, isNumber: false)
+    case .connects: .init(title: isWide ? "CONNECTS/S" : "CN/S", width: isWide ? 10 : 4, isNumber: true)
+    case .accepts: .init(title: isWide ? "ACCEPTS/S" : "AC/S", width: isWide ? 9 : 4, isNumber: true)
+    case .rate: .init(title: isWide ? "TIME_WAIT/S" : "TW/S", width: isWide ? 11 : 4, isNumber: true)
+    case .timeWait: .init(title: isWide ? "TIME_WAIT" : "TW", width: isWide ? 9 : 4, isNumber: true)
+    case .closeWait: .init(title: isWide ? "CLOSE_WAIT" : "CW", width: isWide ? 10 : 4, isNumber: true)
     case .oldest: .init(title: "OLDEST", width: 6, isNumber: true)
-    case .leaked: .init(title: "LEAKED", width: 6, isNumber: true)
+    case .leaked: .init(title: isWide ? "LEAKED" : "LEAK", width: isWide ? 6 : 4, isNumber: true)
     case .role: .init(title: "ROLE", width: isWide ? 6 : 4, isNumber: false)
     case .ports: .init(title: "PORTS", width: 5, isNumber: true)
-    case .peer: .init(title: "BUSIEST PEER", width: max(12, columns - (isWide ? 84 : 65)), isNumber: false)
+    case .peer: .init(title: "BUSIEST PEER", width: max(12, columns - (isWide ? 105 : 68)), isNumber: false)
     }
   }
 }

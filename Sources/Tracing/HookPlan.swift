@@ -19,13 +19,16 @@ struct HookPlan {
   var sockets: KernelProgram?
   /// Follows a command and all that it starts.
   var fork: KernelProgram?
+  /// Resets that this host sends.
+  var reset: KernelProgram?
   var support: KernelSupport
-  /// Nothing is remembered of a connection before it begins to end.
-  var endsAlone: Bool
   var refusals: [Start.Refusal] = []
 
   /// The program on states has sockets, and so their cookies; else their addresses only.
   var isTyped: Bool { state != .rawState }
+
+  /// Is it known who accepts, also where nothing is remembered of connections?
+  var seesAccepts: Bool { accept != nil && (accept != .firstRead || isTyped) }
 
   /// What one run of the program on states misses, the programs behind it make up for.
   var needsUnderstudies: Bool { state == .stateSince7 }
@@ -35,7 +38,7 @@ struct HookPlan {
 
   /// In the order in which they must be attached: an understudy looks at what the programs before it have done.
   var attached: [KernelProgram] {
-    states + [accept, smallSocket, fork].compactMap(\.self)
+    states + [accept, smallSocket, fork, reset].compactMap(\.self)
   }
 
   var onDemand: [KernelProgram] { [audit, files, sockets].compactMap(\.self) }
@@ -45,7 +48,7 @@ struct HookPlan {
 
   /// What is used, in the words of libbpf.
   var hooks: [String] {
-    ([state] + [accept, smallSocket, files, sockets].compactMap(\.self)).map(\.hook)
+    ([state] + [accept, smallSocket, files, sockets, reset].compactMap(\.self)).map(\.hook)
   }
 
   /// Changes of state that no program saw.
@@ -73,9 +76,8 @@ extension HookPlan {
     var choice = HookChoice.auto
     /// A TIME_WAIT may be found by looking, rather than by a hook that runs for every packet that ends.
     var onlyCounts = false
-    /// Nothing has to be remembered of a connection before it begins to end: then who accepted is not asked.
-    var endsAlone = false
     var followsChildren = false
+    var wantsResets = false
     /// Names of programs to do without: the user's.
     var without: [String] = []
   }
@@ -121,18 +123,16 @@ extension HookPlan {
     }
     // Where the kernel has no cookies to give, that is how this kernel is.
     if state == .rawState { refusals[0].isFelt = support.cookies == nil }
-    var plan = HookPlan(state: state, support: support, endsAlone: wishes.endsAlone)
-    if !wishes.endsAlone {
-      plan.accept = choose([
-        (.acceptExit, .fentry, support.acceptExit), (.acceptReturn, .kprobe, support.kprobes),
-        (.firstRead, .tracepoint, nil),
-      ])
-      if plan.accept == nil, wishes.choice != .auto {
-        let reason = refusals.first { !$0.reason.hasPrefix("--hooks") && $0.hook != typed.hook }?.reason
-        throw TracingError(
-          problem: "cannot use --hooks \(wishes.choice.rawValue): \(reason ?? "it is refused")",
-          mend: "use --hooks auto")
-      }
+    var plan = HookPlan(state: state, support: support)
+    plan.accept = choose([
+      (.acceptExit, .fentry, support.acceptExit), (.acceptReturn, .kprobe, support.kprobes),
+      (.firstRead, .tracepoint, nil),
+    ])
+    if plan.accept == nil, wishes.choice != .auto {
+      let reason = refusals.first { !$0.reason.hasPrefix("--hooks") && $0.hook != typed.hook }?.reason
+      throw TracingError(
+        problem: "cannot use --hooks \(wishes.choice.rawValue): \(reason ?? "it is refused")",
+        mend: "use --hooks auto")
     }
     // With the exits of functions comes the next best thing, where this one is refused.
     let packetEndKind = wishes.choice == .fentry ? HookChoice.fentry : .tracepoint
@@ -145,6 +145,7 @@ extension HookPlan {
     plan.sockets = chooseAny(.visitSockets)
     plan.audit = chooseAny(.audit)
     if wishes.followsChildren { plan.fork = chooseAny(.fork) }
+    if wishes.wantsResets { plan.reset = chooseAny(.reset) }
     for name in KernelProgram.needless where wishes.without.contains(name) {
       refusals.append(.init(hook: name, reason: "--without was given", lost: nil))
     }

@@ -61,6 +61,8 @@ extension KernelProgram {
   static let visitSockets = KernelProgram(
     "visit_sockets", "iter/tcp",
     lost: "older sockets are read by NETLINK_SOCK_DIAG, more slowly")
+  static let reset = KernelProgram(
+    "handle_reset", "raw_tp/tcp_send_reset", lost: "who sends resets is not known")
   static let fork = KernelProgram(
     "handle_fork", "tp_btf/sched_process_fork",
     lost: "what a command starts is followed by its parents in /proc: short-lived processes may be missed")
@@ -68,7 +70,7 @@ extension KernelProgram {
   static let all =
     [state, stateSince7] + understudies + [
       rawState, acceptExit, acceptReturn, firstRead, smallSocketExit, packetEnd, audit, visitFiles,
-      visitFilesBefore5_17, visitSockets, fork,
+      visitFilesBefore5_17, visitSockets, reset, fork,
     ]
 
   /// Kinds of programs that other tracers need, and this one does not: to do without is to lose nothing.

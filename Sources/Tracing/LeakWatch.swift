@@ -28,7 +28,7 @@ public final class LeakWatch {
     if !isSeeded {
       holders = try explained { try session.seed() }
       // The next looks run programs again, which takes this one; without one, there is nothing more to do.
-      try Capabilities.keep(isLive ? [.bpf, .sysPtrace] : Capabilities.current)
+      try Capabilities.keep(isLive ? session.farEnds.needed.union([.bpf, .sysPtrace]) : Capabilities.current)
       isSeeded = true
     }
     try explained { try session.forEachOrigin(holders: holders, body) }

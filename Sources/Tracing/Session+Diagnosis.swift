@@ -53,6 +53,11 @@ extension Session {
       if let record = decode(value) { records.append(completed(record)) }
     }
     for record in records {
+      // No reset was sent.
+      if record.isOver {
+        if record.timeNanoseconds &- record.sinceNanoseconds > 1_000_000_000 { _ = take(record) }
+        continue
+      }
       switch find(record) {
       case .unknown: break
       case .found(let socket) where UInt32(socket.state) == State.timeWait:

@@ -69,11 +69,11 @@ extension Session {
     }
     if isFull { rounds.told.formIntersection(still) }
     guard !due.isEmpty else { return }
-    guard isHeld else { return try tell(due, HolderIndex(), minAge: minAge) }
+    guard isHeld else { return try tell(due, among: keys, HolderIndex(), minAge: minAge) }
     // This walks every open file of the host.
     try sparingly(\.nextWalk, longestPause: Rounds.longestPause) {
       let holders = try findHolders()
-      try tell(due, holders, minAge: minAge)
+      try tell(due, among: keys, holders, minAge: minAge)
     }
   }
 
@@ -82,13 +82,33 @@ extension Session {
   }
 
   /// What has left meanwhile comes through the ring.
-  private func tell(_ keys: [UInt64], _ holders: borrowing HolderIndex, minAge: UInt64) throws {
-    try audit(over: keys, minAge: minAge) { record in
+  private func tell(
+    _ due: [UInt64], among keys: [UInt64], _ holders: borrowing HolderIndex, minAge: UInt64
+  ) throws {
+    var records: [KernelOrigin] = []
+    try audit(over: due, minAge: minAge) { records.append($0) }
+    for record in try joined(records, among: keys, holders) {
       rounds.told.insert(name(of: record))
       enter(
         holders.completing(record), holders: holders.holders(of: record.socket),
         listeners: holders.listeners(of: record.socket))
     }
+  }
+
+  /// Each with the process at its other end, if that is among all that wait, however short.
+  private func joined(
+    _ records: [KernelOrigin], among keys: [UInt64], _ holders: borrowing HolderIndex
+  ) throws -> [KernelOrigin] {
+    guard !records.isEmpty else { return [] }
+    var records = records
+    var peers = PeerIndex()
+    for index in records.indices {
+      records[index].farEnd = farEnds.translated(records[index].connection)
+      peers.want(records[index])
+    }
+    try audit(over: keys, minAge: 0) { peers.add($0, holders) }
+    for index in records.indices { records[index].peer = peers.process(atOtherEndOf: records[index]) }
+    return records
   }
 
   /// Everything that waits, whether or not it was told before.
@@ -99,12 +119,14 @@ extension Session {
   ) throws {
     noteClocks()
     var all = Ledger(filter: settings.filter)
+    all.threadName = ledger.threadName
     var records: [KernelOrigin] = []
     let minAge = ofAnyAge ? 0 : settings.minAgeNanoseconds
-    try audit(over: connections(all: true).keys, minAge: minAge) { records.append($0) }
+    let keys = try connections(all: true).keys
+    try audit(over: keys, minAge: minAge) { records.append($0) }
     let isHeld = records.contains { $0.kind == .closeWait }
     let holders = try found ?? (isHeld ? findHolders() : HolderIndex())
-    for record in records {
+    for record in try joined(records, among: keys, holders) {
       all.enter(
         holders.completing(record), holders: holders.holders(of: record.socket),
         listeners: holders.listeners(of: record.socket), clock: clock, body)

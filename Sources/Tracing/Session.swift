@@ -24,6 +24,7 @@ final class Session {
   private(set) var skippedAccepts: UInt64 = 0
   /// For what is not where it was, and where programs are refused, by network namespace.
   let diagnoses = Diagnoses()
+  let farEnds = FarEnds()
 
   /// Owns links, which are no values that an array can hold.
   private final class Links {
@@ -93,7 +94,7 @@ final class Session {
       wire.typed = plan.isTyped ? 1 : 0
       wire.small_sockets_hooked = plan.smallSocket == nil ? 0 : 1
       wire.has_understudies = plan.needsUnderstudies ? 1 : 0
-      wire.ends_alone = plan.endsAlone ? 1 : 0
+      wire.want_resets = plan.reset == nil ? 0 : 1
       wire.accept_hooked = plan.accept == .acceptExit || plan.accept == .acceptReturn ? 1 : 0
       wire.describes_early = [plan.audit, plan.files, plan.sockets].contains(nil) ? 1 : 0
       // Whose a process is then is asked of /proc.
@@ -121,6 +122,7 @@ final class Session {
     object.tracer = UInt32(Host.processID)
     object.setJiffy(nanoseconds: Host.jiffyNanoseconds)
     follow()
+    nameThreads()
     noteClocks()
     guard attaches else { return }
     for program in plan.attached { links.append(try object.attach(program.name)) }
@@ -138,14 +140,24 @@ final class Session {
       let maxEntries = map == "openers" && settings.endsAlone ? 1 : connections
       try object.resize(map: map, maxEntries: maxEntries, preallocated: connections <= Self.fewConnections)
     }
+    if settings.countsOnly || settings.countsOpens {
+      try object.resize(map: "counts", maxEntries: grow ? 65_536 : 8_192, preallocated: !grow)
+    }
     guard settings.countsOnly else { return }
-    try object.resize(map: "counts", maxEntries: grow ? 65_536 : 8_192, preallocated: !grow)
     // Nothing goes through the ring: the smallest there is.
     try object.resize(map: "events", maxEntries: UInt32(Host.pageSize), preallocated: true)
   }
 
   /// So many have their memory from the start, 23 MB, which is faster; more take it as they come.
   private static let fewConnections: UInt32 = 65_536
+
+  /// What a thread is called. That of a process's first thread is the name of the process.
+  private func nameThreads() {
+    let names = ThreadNames()
+    ledger.threadName = { process in
+      process.tid == process.pid ? process.comm : names[process.pid, process.tid].map { Comm($0) }
+    }
+  }
 
   /// Whose processes a command is: those that the program on fork() has added, or by their parents in /proc.
   private func follow() {
@@ -177,7 +189,7 @@ final class Session {
   func run(into queue: EventQueue, isStopping: () -> Bool) throws {
     let ring = try RingBuffer.open("events", of: object)
     // Iterators are made anew for each round, and programs are run, which takes this one; namespaces are not entered any more.
-    try Capabilities.keep(plan.kept)
+    try Capabilities.keep(plan.kept.union(farEnds.needed))
     while !isStopping() {
       try ring.wait(milliseconds: 100)
       try read(ring)
@@ -214,8 +226,12 @@ final class Session {
   }
 
   func enter(_ record: KernelOrigin?, holders: [Holder] = [], listeners: [Holder] = []) {
-    guard let record else { return }
+    guard var record else { return }
     if record.kind == .closeWaitEnd || record.kind == .timeWait { rounds.told.remove(name(of: record)) }
+    if record.kind == .timeWait && record.peer == nil {
+      record.farEnd = farEnds.translated(record.connection)
+      record.peer = record.farEnd.flatMap { object.peer(of: $0, at: record.timeNanoseconds) }
+    }
     ledger.enter(record, holders: holders, listeners: listeners, clock: clock) { batch.append(.origin($0)) }
   }
 

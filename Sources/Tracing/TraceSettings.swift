@@ -13,7 +13,7 @@ public struct TraceSettings: Sendable {
   public var family: Family?
   /// Inode number of the only network namespace; nil: all.
   public var netns: UInt32?
-  public var states = Set(OriginFilter.State.allCases)
+  public var states = OriginFilter.State.usual
   public var hooks = HookChoice.auto
   /// Programs to do without, as `--without` names them.
   public var without: [String] = []
@@ -27,6 +27,8 @@ public struct TraceSettings: Sendable {
   public var countsOnly = false
   /// Nothing has to be remembered of a connection before it begins to end: neither who opened it nor its bytes.
   public var endsAlone = false
+  /// Connects and accepts are counted by process.
+  public var countsOpens = false
   /// How long a CLOSE_WAIT or FIN_WAIT2 lasts before it is told.
   public var minAgeNanoseconds: UInt64 = 1_000_000_000
 
@@ -37,8 +39,8 @@ public struct TraceSettings: Sendable {
 
   var wishes: HookPlan.Wishes {
     HookPlan.Wishes(
-      choice: hooks, onlyCounts: countsOnly, endsAlone: endsAlone, followsChildren: followsChildren,
-      without: without)
+      choice: hooks, onlyCounts: countsOnly, followsChildren: followsChildren,
+      wantsResets: states.contains(.reset), without: without)
   }
 
   /// What `without` may name: hooks, and kinds of programs. Functions and programs by name are meant as well.
@@ -56,6 +58,8 @@ public struct TraceSettings: Sendable {
     wire.want_fin_wait2 = states.contains(.finWait2) ? 1 : 0
     wire.report_exits = reportsExits ? 1 : 0
     wire.counts_only = countsOnly ? 1 : 0
+    wire.count_opens = countsOpens ? 1 : 0
+    wire.ends_alone = endsAlone ? 1 : 0
     wire.filter_local_ports = localPorts == nil ? 0 : 1
     wire.filter_peer_ports = peerPorts == nil ? 0 : 1
   }

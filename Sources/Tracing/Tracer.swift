@@ -1,6 +1,7 @@
 import Events
 import Glibc
 import Synchronization
+import System
 
 /// Traces until it is stopped. One thread of its own reads the kernel; the events wait in `queue`.
 public final class Tracer {
@@ -12,14 +13,19 @@ public final class Tracer {
 
   /// What the caller and the ring's thread share.
   private final class Work: @unchecked Sendable {
-    // Sendable because `session` is the ring thread's alone once it runs, and the rest is safe from everywhere.
+    // Sendable because `session` is the ring thread's alone once it runs, `counts` the caller's, which has only system calls
+    // in common with it, and the rest is safe from everywhere.
     let session: Session
+    let counts: CountReader
     let queue = EventQueue()
     let isStopping = Atomic(false)
     let turns = Atomic(0)
     let failure = Mutex<(any Error)?>(nil)
 
-    init(_ session: Session) { self.session = session }
+    init(_ session: Session) {
+      self.session = session
+      counts = CountReader(session)
+    }
 
     func run() {
       do {
@@ -64,6 +70,15 @@ public final class Tracer {
 
   /// Why the ring's thread gave up; nil while all is well.
   public var failure: (any Error)? { work.failure.withLock { $0 } }
+
+  /// What the programs have counted since they were loaded, by process and peer. One thread may ask, while events are told.
+  public func counts() throws -> [KernelCount] {
+    try explained {
+      var counts: [KernelCount] = []
+      try work.counts.read(at: Host.bootNanoseconds) { counts.append($0) }
+      return counts
+    }
+  }
 
   /// Accepts that no program saw: who opened these connections is unknown. Known once the trace is stopped.
   public var skippedAccepts: UInt64 { isJoined ? work.session.skippedAccepts : 0 }

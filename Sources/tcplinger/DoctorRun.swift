@@ -12,6 +12,7 @@ struct DoctorRun {
   private let without: [String]
   private let signals: Int32
   private let before: HostReading
+  private let countsBefore: [KernelCount]
   private let tracer: Tracer
   private var log: WatchLog
 
@@ -24,7 +25,10 @@ struct DoctorRun {
     settings.netns = netns
     settings.without = without
     settings.tellsAllAtEnd = true
+    settings.countsOpens = true
+    settings.states.insert(.reset)
     tracer = try Tracer(settings, version: version)
+    countsBefore = try tracer.counts()
     before = try HostReading(netns: netns, without: without)
     log = WatchLog(start: Self.wallTime(before.nanoseconds))
   }
@@ -37,8 +41,10 @@ struct DoctorRun {
 
   mutating func run(nanoseconds: UInt64) throws -> HealthReport {
     watch(until: before.nanoseconds + nanoseconds)
+    let counts = try tracer.counts()
     let after = try HostReading(netns: netns, without: without, withOwners: true)
     log.end = Self.wallTime(after.nanoseconds)
+    log.add(opened: countsBefore, counts)
     tracer.stop()
     takeEvents()
     if let failure = tracer.failure {
@@ -54,6 +60,7 @@ struct DoctorRun {
     var facts = Facts(before, after)
     facts.flows = log.flows { Program(of: $0) }
     let readings = ProcessReadings(before: before.descriptors)
+    facts.resets = log.resets
     facts.leaks = log.leaks { readings.reading(of: $0) }
     facts.acceptors = after.census.acceptors
     facts.listeners = after.census.listeners

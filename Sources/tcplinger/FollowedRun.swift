@@ -10,7 +10,7 @@ struct FollowedRun: ~Copyable {
   private let signals: Signals
   private let startNanoseconds = Host.bootNanoseconds
   private var printer: Printer
-  private var tally = Tally()
+  private var tally = Tally(withResets: true)
   /// Each CLOSE_WAIT, and its end if it had one.
   private var leaks: [Origin] = []
   /// The same, and what has half closed: which of them are a relay's.
@@ -96,7 +96,7 @@ struct FollowedRun: ~Copyable {
           leaks.append(origin)
           stays[origin.connection]?.end = origin.time
         case .finWait2: stays[origin.connection] = HalfClosures.Stay(origin)
-        case .timeWait: stays[origin.connection]?.end = origin.time
+        case .timeWait, .reset: stays[origin.connection]?.end = origin.time
         }
       case .lost(let loss): count(loss)
       case .start, .summary: break

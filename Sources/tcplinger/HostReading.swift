@@ -23,18 +23,6 @@ struct HostReading {
   ///
   /// - Parameter withOwners: also whose each socket is, which takes a pass over every open file.
   init(netns: UInt32?, without: [String] = [], withOwners: Bool = false) throws {
-    var filters = TraceSettings()
-    filters.netns = netns
-    filters.without = without
-    census = try CensusReader.read(CensusSettings(filters, details: withOwners ? [.tuple, .owner] : .tuple))
-      .census
-    if census.uncounted > 0 {
-      refusals.append("\(census.uncounted) sockets had no room in the count: what is said of ports is too low")
-    }
-    slabs = try? File.text("/proc/slabinfo")
-    maxOrphans = (try? File.text("/proc/sys/net/ipv4/tcp_max_orphans")).flatMap {
-      KernelTables.numbers($0)?.first
-    }
     let own = try? NetworkNamespace(path: "/proc/self/ns/net")
     for namespace in NetworkNamespace.all() where netns == nil || netns == namespace.inode {
       do {
@@ -47,7 +35,20 @@ struct HostReading {
         }
       }
     }
+    // What is rated by time first: to count the sockets, and whose they are, takes a while.
     nanoseconds = Host.bootNanoseconds
+    var filters = TraceSettings()
+    filters.netns = netns
+    filters.without = without
+    census = try CensusReader.read(CensusSettings(filters, details: withOwners ? [.tuple, .owner] : .tuple))
+      .census
+    if census.uncounted > 0 {
+      refusals.append("\(census.uncounted) sockets had no room in the count: what is said of ports is too low")
+    }
+    slabs = try? File.text("/proc/slabinfo")
+    maxOrphans = (try? File.text("/proc/sys/net/ipv4/tcp_max_orphans")).flatMap {
+      KernelTables.numbers($0)?.first
+    }
     descriptors = Descriptors.counts()
   }
 }

@@ -45,6 +45,7 @@ struct Run: ParsableCommand {
     var settings = TraceSettings()
     settings.followsChildren = true
     settings.reportsExits = true
+    settings.states.insert(.reset)
     settings.without = verbosity.without?.names ?? []
     settings.minAgeNanoseconds = minAge.nanoseconds
     let tracer: Tracer

@@ -23,7 +23,10 @@ struct Trace: ParsableCommand {
 
   @OptionGroup(title: "Filters") var filters: ConnectionOptions
 
-  @Option(help: "Only this state: time_wait, close_wait or fin_wait2; repeat for more.")
+  @Option(
+    help:
+      "Only this state: time_wait, close_wait, fin_wait2 or reset; repeat for more. Not asked for, resets are not shown."
+  )
   var state: [OriginFilter.State] = []
 
   @Option(
@@ -72,6 +75,7 @@ struct Trace: ParsableCommand {
     StandardError.notePidNamespace()
     var run = TraceRun(
       tracer: tracer, signals: signals.descriptor, duration: duration?.nanoseconds, limit: count,
+      showsResets: settings.states.contains(.reset),
       printer: Printer(
         json: json, colour: !noColor && Printer.isColourWelcome,
         output: .standard(interruptedBy: signals.descriptor)))

@@ -11,14 +11,18 @@ struct TraceRun: ~Copyable {
   private let startNanoseconds = Host.bootNanoseconds
   private let endNanoseconds: UInt64?
   private var printer: Printer
-  private var tally = Tally()
+  private var tally: Tally
   private var printed = 0
 
-  init(tracer: Tracer, signals: Int32, duration: UInt64?, limit: Int?, printer: consuming Printer) {
+  init(
+    tracer: Tracer, signals: Int32, duration: UInt64?, limit: Int?, showsResets: Bool,
+    printer: consuming Printer
+  ) {
     self.tracer = tracer
     self.signals = signals
     self.limit = limit
     self.printer = printer
+    tally = Tally(withResets: showsResets)
     endNanoseconds = duration.map { [startNanoseconds] in startNanoseconds + $0 }
   }
 

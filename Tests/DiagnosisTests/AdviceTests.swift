@@ -197,6 +197,46 @@ import Testing
     #expect(report.finding("short_connections")?.figure("per_s") == 10)
   }
 
+  @Test("Who opens connections is named, whoever closes them first, with how many and how long each is used")
+  func openers() throws {
+    var flow = Sample.flow(0, bytes: 0)
+    (flow.connects, flow.uses, flow.usedNanoseconds) = (8120, 8000, 16_000_000_000)
+    (flow.countWithBytes, flow.countWithLifetime) = (0, 0)
+    let finding = try #require(Sample.report(Sample.host({ $0.flows = [flow] })).finding("short_connections"))
+    let service = "\(flow.service.address.text(.ipv4)):\(flow.service.port)"
+    #expect(
+      finding.actors == [
+        .init(
+          Sample.client,
+          "opens 812 connections a second to \(service), each used for 2.0 ms; the other end closes first")
+      ])
+    #expect(finding.figure("per_s") == 812)
+    #expect(finding.figure("mean_lifetime_ms") == 2)
+    #expect(finding.severity == .note)
+  }
+
+  @Test("Who resets connections is named, most first, with why and where")
+  func resets() throws {
+    func reset(_ cause: Cause, _ count: Int) -> Reset {
+      Reset(
+        netns: Sample.namespace().inode, process: Sample.client, cause: cause,
+        service: .init(
+          family: .ipv4, address: Address(ipv4: 10, 0, 0, 5), port: 6379, isServer: false, count: count))
+    }
+    let facts = Sample.host({ $0.resets = [reset(.unreadData, 2), reset(.linger, 40)] }) { facts in
+      facts.countersBefore["TcpExt.TCPAbortOnData"] = 0
+      facts.countersAfter["TcpExt.TCPAbortOnData"] = 40
+    }
+    let finding = try #require(Sample.report(facts).finding("reset_on_close"))
+    #expect(
+      finding.actors == [
+        .init(Sample.client, "40 resets by SO_LINGER 0, 2 resets by close() with data unread")
+      ])
+    #expect(finding.services.map(\.count) == [42])
+    #expect(finding.certainty == .certain)
+    #expect(finding.unknown.isEmpty)
+  }
+
   @Test("A process with several local addresses is named once, with the sum")
   func actorOnce() throws {
     var other = Sample.flow(40)

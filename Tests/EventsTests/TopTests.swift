@@ -16,7 +16,7 @@ private func flow(
 }
 
 private func count(_ flow: CountedFlow, _ timeWaits: UInt64, _ name: String = "curl") -> KernelCount {
-  KernelCount(flow: flow, comm: Comm(name), timeWaits: timeWaits, key: [1])
+  KernelCount(flow: flow, comm: Comm(name), counts: ConnectionCounts(timeWaits: timeWaits), key: [1])
 }
 
 extension TimeWaitHistory {
@@ -61,7 +61,8 @@ private func report(
     + [UInt8](repeating: 0, count: 12) + [10, 0, 0, 0] + [7, 0, 0, 0] + [80, 0] + [4, 0, 1, 0, 0, 0]
 
   static func share(_ count: UInt8, _ name: String) -> [UInt8] {
-    [count, 0, 0, 0, 0, 0, 0, 0] + Array(name.utf8) + [UInt8](repeating: 0, count: 16 - name.utf8.count)
+    [count, 2 * count, count > 0 ? 1 : 0, 0, 0].flatMap { [$0, 0, 0, 0, 0, 0, 0, 0] } + Array(name.utf8)
+      + [UInt8](repeating: 0, count: 16 - name.utf8.count)
   }
 
   private func decode(_ key: [UInt8], _ shares: [UInt8]) throws -> KernelCount {
@@ -74,7 +75,7 @@ private func report(
 
   @Test func `is the sum of every processor's share, with the name that one of them knows`() throws {
     let found = try decode(Self.key, Self.share(3, "curl") + Self.share(0, "") + Self.share(4, "curl"))
-    #expect(found.timeWaits == 7)
+    #expect(found.counts == ConnectionCounts(timeWaits: 7, connects: 14, accepts: 2))
     #expect(found.comm == Comm("curl"))
     #expect(found.key == Self.key)
     #expect(found.flow.process == ProcessKey(pid: 10, startedNanoseconds: 1))
@@ -87,7 +88,7 @@ private func report(
 
   @Test func `of another length is refused`() {
     #expect(throws: RecordError.wrongLength(55)) { try decode(Array(Self.key.dropLast()), Self.share(1, "a")) }
-    #expect(throws: RecordError.wrongLength(23)) { try decode(Self.key, Array(Self.share(1, "a").dropLast())) }
+    #expect(throws: RecordError.wrongLength(55)) { try decode(Self.key, Array(Self.share(1, "a").dropLast())) }
     #expect(throws: RecordError.wrongLength(0)) { try decode(Self.key, []) }
   }
 }
@@ -96,13 +97,13 @@ private func report(
   @Test func `says what is new since the look before`() {
     var history = TimeWaitHistory(since: 0)
     history.look(2, count(flow(curl), 10))
-    #expect(history.flows[flow(curl)]?.new == 10)
+    #expect(history.flows[flow(curl)]?.new.timeWaits == 10)
     #expect(history.seconds == 2)
     history.look(3, count(flow(curl), 25))
-    #expect(history.flows[flow(curl)]?.new == 15)
+    #expect(history.flows[flow(curl)]?.new.timeWaits == 15)
     #expect(history.seconds == 1)
     history.look(4)
-    #expect(history.flows[flow(curl)]?.new == 0)
+    #expect(history.flows[flow(curl)]?.new.timeWaits == 0)
   }
 
   @Test func `keeps every TIME_WAIT for 60 s at least, and 65 s at the most`() {
@@ -127,7 +128,7 @@ private func report(
   @Test func `takes an element that comes twice once`() {
     var history = TimeWaitHistory(since: 0)
     history.look(1, count(flow(curl), 10), count(flow(curl), 10), count(flow(curl), 9))
-    #expect(history.flows[flow(curl)]?.new == 10)
+    #expect(history.flows[flow(curl)]?.new.timeWaits == 10)
   }
 
   @Test func `forgets the idle where the kernel has, and counts them from nothing again`() {
@@ -138,7 +139,7 @@ private func report(
     #expect(history.flows[flow(curl)] == nil)
     #expect(history.flows[flow(wget)]?.lately == 1)
     history.look(71, count(flow(curl), 3))
-    #expect(history.flows[flow(curl)]?.new == 3)
+    #expect(history.flows[flow(curl)]?.new.timeWaits == 3)
     #expect(history.flows[flow(curl)]?.lately == 3)
   }
 
@@ -148,7 +149,53 @@ private func report(
     history.look(70)
     history.forgetIdle { _ in false }
     history.look(71, count(flow(curl), 11))
-    #expect(history.flows[flow(curl)]?.new == 1)
+    #expect(history.flows[flow(curl)]?.new.timeWaits == 1)
+  }
+}
+
+@Suite struct `Connects and accepts` {
+  private func count(_ flow: CountedFlow, connects: UInt64 = 0, accepts: UInt64 = 0) -> KernelCount {
+    KernelCount(
+      flow: flow, comm: Comm("curl"), counts: ConnectionCounts(connects: connects, accepts: accepts), key: [1])
+  }
+
+  private func accepting(_ process: ProcessKey) -> CountedFlow {
+    var flow = flow(process, port: 80, role: .server)
+    flow.peerAddress = Address(ipv4: 0, 0, 0, 0)
+    return flow
+  }
+
+  @Test func `are rates of their process, and accepts have no peer`() throws {
+    var history = TimeWaitHistory(since: 0)
+    history.look(2, count(flow(curl), connects: 10), count(accepting(wget), accepts: 30))
+    let report = report(history)
+    let client = try #require(report.rows.first { $0.id == curl })
+    let server = try #require(report.rows.first { $0.id == wget })
+    #expect(client.connectsPerSecond == 5)
+    #expect(client.acceptsPerSecond == 0)
+    #expect(client.timeWaits == 0)
+    #expect(client.peers.map(\.connectsPerSecond) == [5])
+    #expect(server.acceptsPerSecond == 15)
+    #expect(server.peers.isEmpty)
+  }
+
+  @Test func `are not known where nobody sees who accepts`() throws {
+    var history = TimeWaitHistory(since: 0)
+    history.look(2, count(flow(curl), connects: 10))
+    let report = TopReport(
+      history, closeWaits: [], leakNanoseconds: second, seesAccepts: false, ports: [:])
+    #expect(report.rows.map(\.acceptsPerSecond) == [nil])
+  }
+
+  @Test func `keep a flow for as long as a TIME_WAIT would`() {
+    var history = TimeWaitHistory(since: 0)
+    history.look(1, count(flow(curl), connects: 10))
+    history.look(60)
+    history.forgetIdle { _ in true }
+    #expect(history.flows.count == 1)
+    history.look(70)
+    history.forgetIdle { _ in true }
+    #expect(history.flows.isEmpty)
   }
 }
 

@@ -59,6 +59,52 @@ extension KernelTests {
       report.findings.filter { $0.severity != "note" }
     }
 
+    @Test("Who opens how many connections, for how long each is used, and who resets them")
+    func churn() throws {
+      let play = try Play(
+        in: home,
+        """
+        def serve(listener, first):
+            def body():
+                while True:
+                    s, _ = listener.accept(); s.recv(9); s.sendall(b"y")
+                    if not first:
+                        try: s.recv(9)
+                        except OSError: pass
+                    s.close()
+            return body
+        def use(listener, linger):
+            def body():
+                while True:
+                    c = client(listener); c.sendall(b"x"); c.recv(9); time.sleep(0.02)
+                    if linger: c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\\1\\0\\0\\0\\0\\0\\0\\0")
+                    c.close()
+            return body
+        one, two = server(), server()
+        fork(serve(one, True), "first"); fork(serve(two, False), "second")
+        quiet, rude = fork(use(one, False), "quiet"), fork(use(two, True), "rude")
+        print("quiet", quiet, "rude", rude, "one", one.getsockname()[1], "two", two.getsockname()[1])
+        time.sleep(60)
+        """)
+      let report = try examine()
+      // The server closes first: no TIME_WAIT would tell of the client.
+      let short = report.findings.filter { $0.rule == "short_connections" }
+      let first = try #require(report.finding("server_closes_first"))
+      let client = try #require(first.seen.dropFirst().first)
+      #expect(client.hasPrefix("quiet[\(play["quiet"])] on this host opens "))
+      #expect(client.contains(" connections a second to 127.0.0.1:\(play["one"]), each used for "))
+      #expect(client.hasSuffix("; the other end closes first"))
+      let rate = Double(client.split(separator: " ").dropFirst(5).first ?? "") ?? 0
+      #expect(rate > 10 && rate < 50)
+      let rude = try #require(short.first { $0.actors.contains { $0.pid == play["rude"] } })
+      #expect((rude.figure("mean_lifetime_ms") ?? 0) == 0)
+      let resets = try #require(report.finding("reset_on_close"))
+      #expect(resets.actors.map(\.pid) == [play["rude"]])
+      #expect(resets.actors.first?.part?.hasSuffix("resets by SO_LINGER 0") == true)
+      #expect(resets.services.map(\.peer?.port) == [Int(play["two"])])
+      #expect(resets.unknown.isEmpty && resets.certainty == "certain")
+    }
+
     @Test("A relay waits for an app that does not close: the app is named, the relay beside it")
     func relayOfLeak() throws {
       let play = try Play(

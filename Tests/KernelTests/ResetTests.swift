@@ -16,6 +16,20 @@ extension KernelTests {
 
       var testDescription: String { rawValue }
 
+      /// Does the end that closes first send it, and why?
+      var event: (isByFirst: Bool, cause: String) {
+        switch self {
+        case .lingerZero: (true, "linger")
+        case .unreadData, .unreadDataInFinWait2: (true, "unread_data")
+        case .peerInFinWait2, .peerInSmallSocket: (false, "linger")
+        case .dataAfterClose: (true, "data_after_close")
+        case .linger2BeforeClose, .linger2InFinWait2: (true, "tcp_linger2")
+        }
+      }
+
+      /// v6.10, 19822a980e19: the kernel tells of resets for small sockets since then.
+      var isTold: Bool { self != .dataAfterClose || Machine.kernelVersion >= (6, 10) }
+
       func play(_ first: Socket, _ second: Socket) throws {
         switch self {
         case .lingerZero:

@@ -21,12 +21,18 @@ extension KernelTests {
       var finished = 0
       let table = try top.table { table in
         finished = connections - ((try? unfinished(in: home)) ?? connections)
-        return (table.row(of: closer)?.timeWaits ?? -1) >= finished && table.row(of: other) == nil
+        return (table.row(of: closer)?.timeWaits ?? -1) >= finished && table.row(of: other)?.closeWaits == 0
       }
       let row = try #require(table.row(of: closer))
       #expect(row.timeWaits == finished)
       #expect(row.role == role.rawValue)
       #expect(row.comm == "workload-\(role.rawValue)")
+      #expect(table.row(of: other)?.timeWaits == 0)
+      // Each was counted once, in whichever table.
+      let tables = TopTable.all(in: top.output.lines)
+      let opened = tables.contains { ($0.row(of: account.pid(of: "client"))?.connectsPerSecond ?? 0) > 0 }
+      let accepted = tables.contains { ($0.row(of: account.pid(of: "server"))?.acceptsPerSecond ?? 0) > 0 }
+      #expect(opened && accepted)
       // Of the clients' addresses none is busier than the others.
       #expect(
         role == .client ? row.peer == "127.0.0.1:\(account.port)" : row.peer.hasPrefix("127.0.0."))

@@ -6,5 +6,12 @@ public enum Machine {
   /// TIME_WAIT, or the second after which its port may be used again, does not.
   public static let isEmulated = readFile("/proc/cpuinfo")?.contains("QEMU") ?? false
 
+  /// Major and minor.
+  public static let kernelVersion: (Int, Int) = {
+    let words =
+      readFile("/proc/sys/kernel/osrelease")?.split { !$0.isNumber }.prefix(2).compactMap { Int($0) } ?? []
+    return words.count == 2 ? (words[0], words[1]) : (0, 0)
+  }()
+
   public static func has(_ path: String) -> Bool { access(path, F_OK) == 0 }
 }

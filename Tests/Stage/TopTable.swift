@@ -3,6 +3,9 @@ public struct TopTable: Sendable {
   public struct Row: Sendable {
     public var pid: Int32?
     public var comm: String
+    public var connectsPerSecond: Double
+    /// nil: not known.
+    public var acceptsPerSecond: Double?
     public var perSecond: Double
     public var timeWaits: Int
     public var closeWaits: Int
@@ -43,12 +46,13 @@ extension TopTable.Row {
 
   init?(_ line: String) {
     let cells = line.split(separator: " ").map(String.init)
-    guard cells.count >= 10, let perSecond = Double(cells[2]), let timeWaits = Int(cells[3]),
-      let closeWaits = Int(cells[4]), let leaked = Int(cells[6])
+    guard cells.count >= 12, let connects = Double(cells[2]), let perSecond = Double(cells[4]),
+      let timeWaits = Int(cells[5]), let closeWaits = Int(cells[6]), let leaked = Int(cells[8])
     else { return nil }
     self.init(
-      pid: Int32(cells[0]), comm: cells[1], perSecond: perSecond, timeWaits: timeWaits, closeWaits: closeWaits,
-      oldest: cells[5], leaked: leaked, role: cells[7], ports: cells[8], peer: cells[9])
+      pid: Int32(cells[0]), comm: cells[1], connectsPerSecond: connects, acceptsPerSecond: Double(cells[3]),
+      perSecond: perSecond, timeWaits: timeWaits, closeWaits: closeWaits, oldest: cells[7], leaked: leaked,
+      role: cells[9], ports: cells[10], peer: cells[11])
   }
 }
 

@@ -4,11 +4,18 @@ public struct TracedEvent: Decodable, Sendable {
     public var pid: Int32
     public var tid: Int32
     public var comm: String
+    /// nil: such a thread is over.
+    public var thread: String?
     public var started: String?
     /// Only of an opener: how it is known.
     public var seen: String?
 
     public var actor: Actor { Actor(pid: pid, tid: tid, comm: comm) }
+  }
+
+  public struct Peer: Decodable, Equatable, Sendable {
+    public var pid: Int32
+    public var comm: String
   }
 
   public struct Holder: Decodable, Hashable, Sendable {
@@ -61,6 +68,7 @@ public struct TracedEvent: Decodable, Sendable {
   public var peer: Endpoint?
   public var process: Process?
   public var opener: Process?
+  public var peerProcess: Peer?
   public var attribution: String?
   public var cause: String?
   public var enteredFrom: String?
@@ -80,6 +88,7 @@ public struct TracedEvent: Decodable, Sendable {
   public var durationSeconds: Double?
   public var timeWaits: Account?
   public var closeWaits: Account?
+  public var resets: Account?
   public var lost: Int?
   /// Of a followed command.
   public var leaked: Bool?
@@ -101,6 +110,8 @@ public struct TracedEvent: Decodable, Sendable {
     case durationSeconds = "duration_s"
     case timeWaits = "time_wait"
     case closeWaits = "close_wait"
+    case resets = "reset"
+    case peerProcess = "peer_process"
   }
 
   /// The line of the summary about this process.

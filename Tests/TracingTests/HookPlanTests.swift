@@ -116,8 +116,20 @@ extension HookPlan {
     #expect(plan.skippedAccepts(missed: { missed[$0] ?? 0 }) == 3)
   }
 
-  @Test func `asks nobody who opened what is only counted`() throws {
-    let plan = try HookPlan.best(.everything, .init(onlyCounts: true, endsAlone: true))
-    #expect(plan.attachedNames == ["handle_state", "handle_small_socket"])
+  @Test func `has the program on resets only where they are asked for`() throws {
+    #expect(try HookPlan.best(.everything, .init()).reset == nil)
+    let plan = try HookPlan.best(.everything, .init(wantsResets: true))
+    #expect(plan.attachedNames.last == "handle_reset")
+    let without = try HookPlan.best(.everything, .init(wantsResets: true, without: ["tcp_send_reset"]))
+    #expect(without.reset == nil)
+    #expect(without.refusals.contains { $0.hook == "raw_tp/tcp_send_reset" && $0.isFelt })
+  }
+
+  @Test func `knows who accepts by the first read only where sockets have cookies`() throws {
+    #expect(try HookPlan.best(.everything, .init()).seesAccepts)
+    let reads = ["inet_csk_accept"]
+    #expect(try HookPlan.best(.everything, .init(without: reads)).seesAccepts)
+    #expect(try !HookPlan.best(.everything, .init(without: reads + ["tp_btf/inet_sock_set_state"])).seesAccepts)
+    #expect(try !HookPlan.best(.everything, .init(without: reads + ["tcp_rcv_space_adjust"])).seesAccepts)
   }
 }

@@ -43,6 +43,8 @@ uint8_t *clb_object_local_ports(struct clb_object *object);
 uint8_t *clb_object_peer_ports(struct clb_object *object);
 /* Valid after the load, shared with the programs. */
 const struct wire_losses *clb_object_losses(struct clb_object *object);
+/* WIRE_PEERS of them, written to meanwhile. */
+const struct wire_peer *clb_object_peers(struct clb_object *object);
 /* The length of a jiffy. */
 void clb_object_set_jiffy(struct clb_object *object, uint32_t nanoseconds);
 /* CLOCK_BOOTTIME less CLOCK_MONOTONIC, for the programs. */

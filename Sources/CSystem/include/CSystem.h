@@ -3,6 +3,7 @@
 #ifndef TCPLINGER_CSYSTEM_H
 #define TCPLINGER_CSYSTEM_H
 
+#include "Conntrack.h"
 #include "SocketDiagnosis.h"
 #include <stdint.h>
 #include <sys/eventfd.h>
