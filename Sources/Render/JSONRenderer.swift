@@ -60,7 +60,7 @@ public struct JSONRenderer {
     if let process = origin.process {
       line.append("{")
       line.append(process)
-      line.field("thread", origin.thread)
+      if let thread = origin.thread { line.field("thread", thread) }
       line.append(",\"started\":\"")
       line.append(utc: clock.wallTime(ofBoot: process.startedNanoseconds), decimals: 2)
       line.append("\"}")
@@ -71,22 +71,20 @@ public struct JSONRenderer {
     if let opener = origin.opener {
       line.append("{")
       line.append(opener.process)
-      line.field("thread", origin.openerThread)
+      if let thread = origin.openerThread { line.field("thread", thread) }
       line.append(",\"seen\":\"")
       line.append(opener.evidence.rawValue)
       line.append("\"}")
     } else {
       line.append("null")
     }
-    line.key("peer_process")
     if let process = origin.peerProcess {
+      line.key("peer_process")
       line.append("{\"pid\":")
       line.append(process.pid)
       line.append(",\"comm\":")
       line.append(json: process.comm)
       line.append("}")
-    } else {
-      line.append("null")
     }
     line.append(",\"attribution\":\"")
     line.append(origin.attribution.rawValue)
@@ -218,9 +216,9 @@ extension LineBuffer {
     if let value { append(value) } else { append("null") }
   }
 
-  mutating func field(_ name: StaticString, _ comm: Comm?) {
+  mutating func field(_ name: StaticString, _ comm: Comm) {
     key(name)
-    if let comm { append(json: comm) } else { append("null") }
+    append(json: comm)
   }
 
   mutating func field(_ name: StaticString, _ time: WallTime) {

@@ -119,8 +119,8 @@ private let timeWait = Origin.State.timeWait(cause: .close, enteredFrom: .finWai
     let lines = String(decoding: line.bytes, as: UTF8.self) + text(origin(timeWait))
     #expect(
       lines == """
-        TIME          STATE       PID     COMM         LOCAL                      PEER                  LIFE       CAUSE
-        23:52:01.123  TIME_WAIT   4123    nginx        10.0.0.1:51234          -> 10.0.0.5:8080         3.1ms      close
+        TIME          STATE       PID     COMM         LOCAL                      PEER                          LIFE       CAUSE
+        23:52:01.123  TIME_WAIT   4123    nginx        10.0.0.1:51234          -> 10.0.0.5:8080                 3.1ms      close
 
         """)
   }
@@ -129,13 +129,33 @@ private let timeWait = Origin.State.timeWait(cause: .close, enteredFrom: .finWai
     let wide = origin(timeWait) {
       $0.connection.family = .ipv6
       $0.connection.local.address = Address(ipv6: [0x20, 1, 0xd, 0xb8, 0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6])
+      $0.peerProcess = Process(pid: 812, tid: 812, comm: Comm("postgres"), startedNanoseconds: 0)
     }
     #expect(
       text(wide) == """
-        23:52:01.123  TIME_WAIT   4123    nginx        [2001:db8:1:2:3:4:5:6]:51234 -> [::10.0.0.5]:8080 \
-        3.1ms     close
+        23:52:01.123  TIME_WAIT   4123    nginx        [2001:db8:1:2:3:4:5:6]:51234 -> [::10.0.0.5]:8080 postgres[812] \
+        3.1ms close
 
         """)
+  }
+
+  @Test func `names the process at the other end behind its address, and JSON has it as well`() {
+    let known = origin(timeWait) {
+      $0.peerProcess = Process(pid: 812, tid: 812, comm: Comm("post\u{1b}gres"), startedNanoseconds: 0)
+      $0.thread = Comm("pool-3")
+      $0.openerThread = Comm("pool-3")
+    }
+    #expect(text(known).contains("-> 10.0.0.5:8080 post\\x1bgres[812] "))
+    #expect(json(.origin(known)).contains(#""peer_process":{"pid":812,"comm":"post\u001bgres"},"attribution""#))
+    #expect(json(.origin(known)).contains(#""comm":"nginx","thread":"pool-3","started""#))
+    #expect(json(.origin(known)).contains(#""comm":"nginx","thread":"pool-3","seen""#))
+  }
+
+  @Test func `of a reset says why, in words and in the contract's word`() {
+    #expect(text(origin(.reset(cause: .dataAfterClose))).contains("RESET       4123    nginx"))
+    #expect(text(origin(.reset(cause: .dataAfterClose))).hasSuffix("data came after close()\n"))
+    #expect(
+      json(.origin(origin(.reset(cause: .dataAfterClose)))).hasSuffix(#","cause":"data_after_close"}"# + "\n"))
   }
 
   @Test func `names nobody where nobody is known`() {

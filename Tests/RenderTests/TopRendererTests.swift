@@ -21,11 +21,13 @@ import Testing
   private var rows: [TopReport.Row] {
     [
       row(4123, Array("curl".utf8)) {
+        $0.connectsPerSecond = 12_345
         $0.timeWaitsPerSecond = 470.4
         $0.timeWaits = 28_000
         $0.peers = [peer(.client, 5, 8080, share: 0.992), peer(.client, 6, 8080, share: 0.01)]
       },
       row(991, Array("gateway\u{1b}[31m".utf8)) {
+        $0.acceptsPerSecond = 9.96
         $0.timeWaitsPerSecond = 0.25
         $0.closeWaits = 12
         $0.oldest = Age(nanoseconds: 65_000_000_000, isEstimate: true)
@@ -47,10 +49,10 @@ import Testing
   @Test func `has whole words where there is room`() {
     #expect(
       frame(columns: 200) == """
-            PID COMM            TIME_WAIT/S TIME_WAIT CLOSE_WAIT OLDEST LEAKED ROLE   PORTS BUSIEST PEER
-           4123 curl                    470     28000          0      -      0 client   99% 10.0.0.5:8080 +1
-            991 gateway\\x1b[31m         0.3         0         12 ~1m05s     11 both    100% 10.0.0.7 +1
-              - -                         0         1          0      -      0 -          - -
+            PID COMM            CONNECTS/S ACCEPTS/S TIME_WAIT/S TIME_WAIT CLOSE_WAIT OLDEST LEAKED ROLE   PORTS BUSIEST PEER
+           4123 curl                 12345         -         470     28000          0      -      0 client   99% 10.0.0.5:8080 +1
+            991 gateway\\x1b[31m          0      10.0         0.3         0         12 ~1m05s     11 both    100% 10.0.0.7 +1
+              - -                        0         -           0         1          0      -      0 -          - -
 
         """)
   }
@@ -58,10 +60,10 @@ import Testing
   @Test func `fits 80 columns`() {
     #expect(
       frame(columns: 80) == """
-            PID COMM          TW/S     TW    CW OLDEST LEAKED ROLE PORTS BUSIEST PEER
-           4123 curl           470  28000     0      -      0 ->     99% 10.0.0.5:8080 +1
-            991 gateway\\x1b+   0.3      0    12 ~1m05s     11 <>    100% 10.0.0.7 +1
-              - -                0      1     0      -      0 -        - -
+            PID COMM        CN/S AC/S TW/S   TW   CW OLDEST LEAK ROLE PORTS BUSIEST PEER
+           4123 curl         12k    -  470  28k    0      -    0 ->     99% 10.0.0.5:8080 +1
+            991 gateway\\x1+    0 10.0  0.3    0   12 ~1m05s   11 <>    100% 10.0.0.7 +1
+              - -              0    -    0    1    0      -    0 -        - -
 
         """)
   }
@@ -72,7 +74,7 @@ import Testing
     renderer.render(renderer.cells(peer(.client, 6, 8080, share: 0.01)), into: &line)
     #expect(
       String(decoding: line.bytes, as: UTF8.self) == """
-                                 0      0     0               ->      1% 10.0.0.6:8080
+                               0         0    0    0             ->      1% 10.0.0.6:8080
 
         """)
   }
