@@ -164,7 +164,7 @@ static __always_inline bool on_close_wait_left(struct sock *sk, int to)
 	struct tcp_sock *tcp = as_tcp(settings.typed, sk);
 
 	if (!connection)
-		return is_reset;
+		return is_reset && is_wanted(sk);
 	if (!connection->phase) { /* its beginning was not seen */
 		connection->since_ns = tcp ? packet_ns(settings.typed, tcp) : now;
 		connection->approximate_since = 1;
@@ -342,6 +342,7 @@ static __always_inline void expect_reset(struct sock *sk, int from)
 	copy_byte_counts(settings.typed, &origin, tcp, from == TCP_CLOSE_WAIT);
 	blame_for_reset(&origin, sk, tcp, from);
 	origin.since_ns = bpf_ktime_get_boot_ns();
+	origin.kind = WIRE_RESET;
 	origin.phase = WIRE_PHASE_OVER;
 	put(&origin, key, BPF_ANY);
 }

@@ -51,6 +51,23 @@ extension KernelTests {
       #expect(event.process?.pid == server.pid)
     }
 
+    @Test("A filter by port holds resets back, whichever state the connection was in")
+    func filtered() throws {
+      let tracer = try SharedTracer.current
+      let other = try Tracer("--state", "reset", "--port", "1")
+      for isHalfClosed in [false, true] {
+        let talk = try Conversation(Player("client"), Player("server"))
+        if isHalfClosed {
+          try talk.client.shutdown(.write)
+          try talk.server.readEnd()
+        }
+        try talk.server.resetOnClose()
+        try talk.server.close()
+        _ = try tracer.event("reset", of: talk.server)
+      }
+      #expect(try other.stop().resets == TracedEvent.Account(seen: 0, attributed: 0))
+    }
+
     @Test("A process that ends with data unread resets")
     func exit() throws {
       let tracer = try SharedTracer.current
