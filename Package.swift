@@ -26,7 +26,7 @@ let package = Package(
     .library(name: "tcplinger-preload", type: .dynamic, targets: ["Preload"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
   ],
   targets: [
     .target(name: "CWire"),
@@ -43,9 +43,9 @@ let package = Package(
     module("System", ["CSystem"]),
 
     module("Diagnosis", ["Events"]),
-    module("Render", ["Events"]),
 
-    module("Tracing", ["BPF", "Events", "System"]),
+    module("Render", ["Diagnosis", "Events"]),
+    module("Tracing", ["BPF", "Diagnosis", "Events", "System"]),
 
     .executableTarget(
       name: "tcplinger",
@@ -57,7 +57,7 @@ let package = Package(
 
     tests("EventsTests", ["Events", "CWire"]),
     tests("DiagnosisTests", ["Diagnosis", "Events"]),
-    tests("RenderTests", ["Events", "Render"]),
+    tests("RenderTests", ["Diagnosis", "Events", "Render"]),
     tests("SystemTests", ["System"]),
     tests("CommandTests", ["tcplinger"]),
     tests("TracingTests", ["BPF", "Events", "System", "Tracing"]),

@@ -1,3 +1,4 @@
+import Diagnosis
 import Events
 
 /// The answer of `tcplinger doctor`.

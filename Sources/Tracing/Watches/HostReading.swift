@@ -1,28 +1,27 @@
 import Diagnosis
 import Events
 import System
-import Tracing
 
 /// What the host says of itself at one moment: each network namespace, and the sockets of all.
-struct HostReading {
-  private(set) var namespaces: [UInt32: NetworkReading] = [:]
+public struct HostReading {
+  public private(set) var namespaces: [UInt32: NetworkReading] = [:]
   /// Of namespaces other than tcplinger's own.
-  private(set) var paths: [UInt32: String] = [:]
-  let census: SocketCensus
-  let slabs: String?
+  public private(set) var paths: [UInt32: String] = [:]
+  public let census: SocketCensus
+  public let slabs: String?
   /// Of the host; only the initial network namespace shows it.
-  let maxOrphans: Int?
+  public let maxOrphans: Int?
   /// What could not be read or counted, each with why.
-  private(set) var refusals: [String] = []
+  public private(set) var refusals: [String] = []
   /// Open descriptors by pid.
-  let descriptors: [UInt32: (startTicks: UInt64, open: Int)]
+  public let descriptors: [UInt32: (startTicks: UInt64, open: Int)]
   /// When the counters were read, CLOCK_BOOTTIME.
-  let nanoseconds: UInt64
+  public let nanoseconds: UInt64
 
   /// Visits every network namespace, or the one that is asked for, on the calling thread.
   ///
   /// - Parameter withOwners: also whose each socket is, which takes a pass over every open file.
-  init(netns: UInt32?, without: [String] = [], withOwners: Bool = false) throws {
+  public init(netns: UInt32?, without: [String] = [], withOwners: Bool = false) throws {
     let own = try? NetworkNamespace(path: "/proc/self/ns/net")
     for namespace in NetworkNamespace.all() where netns == nil || netns == namespace.inode {
       do {
@@ -56,7 +55,7 @@ struct HostReading {
 extension Facts {
   /// The two readings of a watch, side by side. A namespace that was there for a part of it only is judged by what the
   /// later reading has; one that has vanished is left out.
-  init(_ before: HostReading, _ after: HostReading) {
+  public init(_ before: HostReading, _ after: HostReading) {
     self.init(
       watchedNanoseconds: after.nanoseconds - before.nanoseconds,
       namespaces: after.namespaces.keys.sorted().compactMap { inode in

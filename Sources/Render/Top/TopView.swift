@@ -1,3 +1,5 @@
+import Events
+
 /// What a user has made of the table: order, filter, what is unfolded and selected.
 public struct TopView: Sendable {
   public enum Column: Int, Sendable, CaseIterable {

@@ -1,3 +1,5 @@
+import Events
+
 /// One thing that is wrong, or worth knowing, with all that a person needs to decide about it.
 public struct Finding: Sendable {
   /// Worst first.
