@@ -16,13 +16,11 @@ public enum File {
   public static func bytes(_ path: String) throws(SystemError) -> [UInt8] { try bytes(path, upTo: longest) }
 
   private static func bytes(_ path: String, upTo limit: Int) throws(SystemError) -> [UInt8] {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw SystemError("open", path) }
-    defer { close(descriptor) }
+    let file = try FileDescriptor.reading(path)
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 4096)
     while bytes.count < limit {
-      let count = read(descriptor, &chunk, chunk.count)
+      let count = read(file.number, &chunk, chunk.count)
       if count < 0 && errno == EINTR { continue }
       guard count >= 0 else { throw SystemError("read", path) }
       guard count > 0 else { break }

@@ -2,6 +2,7 @@ import CSystem
 import Events
 import Glibc
 import Synchronization
+import System
 
 /// Origins on their way from the ring's thread to the output. Bounded: a slow terminal or a blocked pipe must
 /// not make the tracer grow or wait, so what does not fit is counted, by process, and dropped.
@@ -14,15 +15,15 @@ public final class EventQueue: Sendable {
 
   private let state = Mutex(State())
   private let capacity: Int
-  /// Readable while something waits.
-  public let descriptor: Int32
+  private let waker: FileDescriptor
 
   public init(capacity: Int = 32_768) {
     self.capacity = capacity
-    descriptor = eventfd(0, Int32(EFD_NONBLOCK) | Int32(EFD_CLOEXEC))
+    waker = FileDescriptor(number: eventfd(0, Int32(EFD_NONBLOCK) | Int32(EFD_CLOEXEC)))
   }
 
-  deinit { close(descriptor) }
+  /// Readable while something waits.
+  public var descriptor: Int32 { waker.number }
 
   func push(_ events: [Event]) {
     guard !events.isEmpty else { return }

@@ -181,6 +181,8 @@ public struct HealthReport: Sendable {
     self.lost = lost
   }
 
+  public var worst: Finding.Severity? { findings.map(\.severity).min() }
+
   /// Notes are no trouble.
-  public var isHealthy: Bool { findings.allSatisfy { $0.severity == .note } }
+  public var isHealthy: Bool { (worst ?? .note) == .note }
 }

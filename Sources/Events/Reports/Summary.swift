@@ -53,6 +53,8 @@ public struct Summary: Sendable {
   public var processes: [Line]
   /// Of a followed command; nil of a trace.
   public var verdict: Verdict?
+  /// How a followed command ended, as a shell has it; nil of a trace.
+  public var commandStatus: Int32?
 
   /// Did a command leak? Not known if none of its leaks was seen, but one may be among what was lost.
   public enum Verdict: Sendable, Equatable { case leaked, clean, unknown }

@@ -163,6 +163,7 @@ public struct JSONRenderer {
     }
     line.field("lost", summary.lost)
     if let verdict = summary.verdict {
+      line.field("command_status", summary.commandStatus.map { UInt64($0) })
       line.key("leaked")
       switch verdict {
       case .leaked: line.append("true")

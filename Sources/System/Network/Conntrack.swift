@@ -6,18 +6,14 @@ import Glibc
 public struct Conntrack: ~Copyable {
   public typealias Flow = csystem_flow
 
-  private let descriptor: Int32
-
-  private init(owning descriptor: Int32) { self.descriptor = descriptor }
-
-  deinit { close(descriptor) }
+  private let descriptor: FileDescriptor
 
   /// Of the network namespace that the calling thread is in now; nil: the kernel tracks nothing there now, or may not be
   /// asked.
   public static func open() -> Conntrack? {
     guard isAtWork else { return nil }
     let descriptor = csystem_conntrack_open()
-    return descriptor >= 0 ? Conntrack(owning: descriptor) : nil
+    return descriptor >= 0 ? Conntrack(descriptor: FileDescriptor(number: descriptor)) : nil
   }
 
   /// To ask may load a module of the kernel's: it must be there already, or built in.
@@ -34,6 +30,6 @@ public struct Conntrack: ~Copyable {
   /// The packets of the other direction, as the other end sends them; nil: it is not tracked.
   public borrowing func otherDirection(of flow: Flow) -> Flow? {
     var (flow, other) = (flow, Flow())
-    return csystem_conntrack_find(descriptor, &flow, &other) == 0 ? other : nil
+    return csystem_conntrack_find(descriptor.number, &flow, &other) == 0 ? other : nil
   }
 }

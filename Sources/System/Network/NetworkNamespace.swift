@@ -25,8 +25,7 @@ public struct NetworkNamespace: Hashable, Sendable {
   /// Keeps the namespace as long as this process lives, whatever becomes of its file. The kernel gives the number
   /// of one that is gone to the next.
   public func hold() throws(SystemError) {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw SystemError("open", path) }
+    let descriptor = try FileDescriptor.reading(path).keepOpen()
     Self.held.withLock { $0.append("/proc/self/fd/\(descriptor)") }
   }
 
@@ -84,15 +83,10 @@ public struct NetworkNamespace: Hashable, Sendable {
   /// Only for a thread of one's own: other code of the thread would see the other namespace too.
   public func enter<Result>(_ body: () throws -> Result) throws -> Result {
     if try NetworkNamespace(path: "/proc/thread-self/ns/net").inode == inode { return try body() }
-    let here = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)
-    guard here >= 0 else { throw SystemError("open", "/proc/thread-self/ns/net") }
-    defer { close(here) }
-    let there = open(path, O_RDONLY | O_CLOEXEC)
-    guard there >= 0 else { throw SystemError("open", path) }
-    defer { close(there) }
-    let result = csystem_enter_network_namespace(there)
+    let here = try FileDescriptor.reading("/proc/thread-self/ns/net")
+    let result = csystem_enter_network_namespace(try FileDescriptor.reading(path).number)
     guard result == 0 else { throw SystemError("enter", "network namespace \(path)", code: -result) }
-    defer { _ = csystem_enter_network_namespace(here) }
+    defer { _ = csystem_enter_network_namespace(here.number) }
     return try body()
   }
 }

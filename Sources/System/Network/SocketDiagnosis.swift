@@ -8,17 +8,13 @@ public typealias DiagnosedSocket = csystem_tcp_socket
 /// Asks the kernel for its TCP sockets (NETLINK_SOCK_DIAG). This needs no privilege. It is slower than a program in
 /// the kernel, but works where programs are refused.
 public struct SocketDiagnosis: ~Copyable {
-  private let descriptor: Int32
-
-  private init(owning descriptor: Int32) { self.descriptor = descriptor }
+  private let descriptor: FileDescriptor
 
   /// Asks in the network namespace that the calling thread is in now, wherever the thread is later, and keeps that
   /// namespace alive. Throws ENOENT if the kernel has no `tcp_diag`.
   public static func open() throws(SystemError) -> SocketDiagnosis {
-    SocketDiagnosis(owning: try check(csystem_diagnosis_open()))
+    SocketDiagnosis(descriptor: FileDescriptor(number: try check(csystem_diagnosis_open())))
   }
-
-  deinit { close(descriptor) }
 
   private static let question = "the kernel for its TCP sockets (NETLINK_SOCK_DIAG)"
 
@@ -42,7 +38,7 @@ public struct SocketDiagnosis: ~Copyable {
       // The pointer is used only during the call, for which `sink` is kept alive.
       return withExtendedLifetime(sink) {
         csystem_diagnosis_each(
-          descriptor, states, withCounts, { Sink.receive($0, $1) }, Unmanaged.passUnretained(sink).toOpaque())
+          descriptor.number, states, withCounts, { Sink.receive($0, $1) }, Unmanaged.passUnretained(sink).toOpaque())
       }
     }
     try Self.check(result)
@@ -56,7 +52,7 @@ public struct SocketDiagnosis: ~Copyable {
     _ wanted: [DiagnosedSocket], withCounts: Bool = true
   ) throws(SystemError) -> [DiagnosedSocket?] {
     var found = [DiagnosedSocket](repeating: DiagnosedSocket(), count: wanted.count)
-    try Self.check(csystem_diagnosis_find(descriptor, wanted, &found, wanted.count, withCounts))
+    try Self.check(csystem_diagnosis_find(descriptor.number, wanted, &found, wanted.count, withCounts))
     return found.map { $0.cookie == 0 ? nil : $0 }
   }
 
@@ -64,7 +60,7 @@ public struct SocketDiagnosis: ~Copyable {
     _ wanted: DiagnosedSocket, withCounts: Bool = true
   ) throws(SystemError) -> DiagnosedSocket? {
     var (wanted, found) = (wanted, DiagnosedSocket())
-    try Self.check(csystem_diagnosis_find(descriptor, &wanted, &found, 1, withCounts))
+    try Self.check(csystem_diagnosis_find(descriptor.number, &wanted, &found, 1, withCounts))
     return found.cookie == 0 ? nil : found
   }
 

@@ -14,11 +14,9 @@ public enum Executable {
   ///
   /// Source: cmd/link, `.note.go.buildid`: type 4, name "Go".
   public static func isGo(pid: UInt32) -> Bool {
-    let descriptor = open("/proc/\(pid)/exe", O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { return false }
-    defer { close(descriptor) }
+    guard let file = try? FileDescriptor.reading("/proc/\(pid)/exe") else { return false }
     var bytes = [UInt8](repeating: 0, count: 8192)
-    let count = read(descriptor, &bytes, bytes.count)
+    let count = read(file.number, &bytes, bytes.count)
     let note: [UInt8] = [4, 0, 0, 0, 0x47, 0x6f, 0, 0]
     guard count > note.count, bytes.starts(with: [0x7f, 0x45, 0x4c, 0x46]) else { return false }
     return (0...(count - note.count)).contains { bytes[$0..<$0 + note.count].elementsEqual(note) }

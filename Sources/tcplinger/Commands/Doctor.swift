@@ -39,6 +39,9 @@ struct Doctor: ParsableCommand {
   @Flag(help: "One JSON object.")
   var json = false
 
+  @Flag(help: "Exit with status 4 if the worst finding is a warning, and 5 if it is critical.")
+  var exitCode = false
+
   @OptionGroup var verbosity: VerboseOption
 
   func validate() throws {
@@ -51,17 +54,22 @@ struct Doctor: ParsableCommand {
     let signals = try Signals.block()
     let renderer = HealthRenderer()
     var line = LineBuffer()
+    var worst: Finding.Severity?
     if let state = explain?.state {
       if json { renderer.renderJSON(state, into: &line) } else { renderer.renderText(state, into: &line) }
     } else {
       let report = try examine(signals)
+      worst = report.worst
       if json { renderer.renderJSON(report, into: &line) } else { renderer.renderText(report, into: &line) }
     }
     do throws(OutputEnd) {
       try Output.standard(interruptedBy: signals.descriptor).write(line.bytes)
     } catch {
-      throw Failure(error)
+      let failure = Failure(error)
+      // What was found does not depend on whether anybody reads it.
+      guard failure.status == 0, exitCode else { throw failure }
     }
+    if exitCode, let status = worst?.exitStatus { throw Failure(status: status) }
   }
 
   private func examine(_ signals: borrowing Signals) throws -> HealthReport {
@@ -72,6 +80,17 @@ struct Doctor: ParsableCommand {
       return try run.run(nanoseconds: duration.nanoseconds)
     } catch let error as TracingError {
       throw verbosity.failure(error)
+    }
+  }
+}
+
+extension Finding.Severity {
+  /// Of `--exit-code`; nil: nothing is wrong.
+  fileprivate var exitStatus: Int32? {
+    switch self {
+    case .critical: Failure.critical
+    case .warning: Failure.warning
+    case .note: nil
     }
   }
 }

@@ -67,7 +67,11 @@ struct Leaks: ParsableCommand {
       verbosity.note(leakWatch.startEvent(version: version))
       StandardError.notePidNamespace()
       try look.take(leakWatch)
-      while let watch, !signals.arrive(withinNanoseconds: watch.nanoseconds) { try look.take(leakWatch) }
+      let waiting = Waiting(signals: signals.descriptor, progress: "looking again")
+      while let watch, waiting.wait(until: Host.bootNanoseconds + watch.nanoseconds) == .time {
+        try look.take(leakWatch)
+      }
+      Progress.clear()
     } catch let error as TracingError {
       throw verbosity.failure(error)
     } catch let end as OutputEnd {

@@ -25,6 +25,12 @@ struct Run: ParsableCommand {
   @Flag(help: "The report as JSON, an event a line (docs/events.md).")
   var json = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Exit with this status if the command leaked: one that it does not use itself. 0: with its own. (default: 3)",
+      valueName: "status"))
+  var exitCode = Failure.leaks
+
   @Option(help: ArgumentHelp("Where the report goes.", valueName: "file"))
   var report: String?
 
@@ -35,6 +41,9 @@ struct Run: ParsableCommand {
 
   func validate() throws {
     if command.isEmpty { throw ValidationError("no command; write it behind --") }
+    guard 0...125 ~= exitCode else {
+      throw ValidationError("--exit-code \(exitCode) is no exit status to choose; write one from 0 to 125, such as 99")
+    }
   }
 
   func run() throws {
@@ -70,7 +79,8 @@ struct Run: ParsableCommand {
       json: json, colour: false,
       output: Output(
         descriptor: output, name: report ?? "standard error", interruptedBy: signals.descriptor))
-    var run = FollowedRun(tracer: tracer, child: child, signals: signals, printer: printer)
+    var run = FollowedRun(
+      tracer: tracer, child: child, signals: signals, printer: printer, leakStatus: exitCode)
     let status = try run.run()
     if status != 0 { throw Failure(status: status) }
   }

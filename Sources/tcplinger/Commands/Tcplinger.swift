@@ -67,6 +67,8 @@ struct Failure: Error {
   static let running: Int32 = 1
   static let machine: Int32 = 2
   static let leaks: Int32 = 3
+  static let warning: Int32 = 4
+  static let critical: Int32 = 5
 
   var status: Int32
   var line: String?

@@ -107,16 +107,10 @@ struct Ticker {
   mutating func wait(orFor keys: Int32? = nil) throws -> Wake {
     while true {
       let now = Host.bootNanoseconds
-      var waits = [
-        pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
-        pollfd(fd: keys ?? -1, events: Int16(POLLIN), revents: 0),
-      ]
-      let due = max(now, min(nextLook, nextRound))
-      // With no time left as well: where a look takes longer than the delay, nothing else would ever be heard.
-      let ready = poll(&waits, 2, Int32(clamping: (due - now + 999_999) / 1_000_000))
-      if waits[0].revents != 0 { return .end }
-      // A signal that interrupts is that of a changed size; the screen asks for it as for a key.
-      if waits[1].revents != 0 || (ready < 0 && keys != nil) { return .key }
+      // Also where no time is left: where a look takes longer than the delay, nothing else would ever be heard.
+      let wake = Waiting(signals: signals, keys: keys ?? -1).wait(until: min(nextLook, nextRound))
+      if wake.contains(.signal) { return .end }
+      if wake.contains(.key) { return .key }
       if now >= nextLook {
         nextLook = now + delayNanoseconds
         nextRound = now + watch.roundNanoseconds

@@ -89,18 +89,18 @@ struct CensusRun: ~Copyable {
   /// Takes in events meanwhile; true if a signal came.
   private mutating func wait(until end: UInt64, heedsSignals: Bool = true) throws -> Bool {
     while true {
-      var waits = [
-        pollfd(fd: tracer?.queue.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
-        pollfd(fd: heedsSignals ? signals : -1, events: Int16(POLLIN), revents: 0),
-      ]
-      let now = Host.bootNanoseconds
-      let left = end > now ? end - now : 0
-      // With no time left as well: where a count takes longer than the interval, a signal would never be seen.
-      poll(&waits, 2, Int32(clamping: (left + 999_999) / 1_000_000))
+      let wake = waiting(heedsSignals: heedsSignals).wait(until: end)
       if let tracer { try take(tracer) }
-      if waits[1].revents != 0 { return true }
-      if left == 0 { return false }
+      // Also where no time is left: a count may take longer than the interval.
+      if wake.contains(.signal) { return true }
+      if Host.bootNanoseconds >= end { return false }
     }
+  }
+
+  private func waiting(heedsSignals: Bool) -> Waiting {
+    Waiting(
+      signals: heedsSignals ? signals : -1, events: tracer?.queue.descriptor ?? -1,
+      progress: heedsSignals ? "watching, then counting" : nil)
   }
 
   private mutating func take(_ tracer: Tracer) throws {

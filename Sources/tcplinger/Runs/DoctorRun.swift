@@ -73,16 +73,15 @@ struct DoctorRun {
 
   /// Until then, or a signal.
   private mutating func watch(until end: UInt64) {
+    let place = netns.map { "network namespace \($0)" } ?? "every network namespace"
+    let waiting = Waiting(
+      signals: signals, events: tracer.queue.descriptor, progress: "watching \(place)")
+    defer { Progress.clear() }
     while tracer.failure == nil {
-      let now = Host.bootNanoseconds
-      guard now < end else { return }
-      var waits = [
-        pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
-        pollfd(fd: tracer.queue.descriptor, events: Int16(POLLIN), revents: 0),
-      ]
-      poll(&waits, 2, Int32(clamping: (end - now + 999_999) / 1_000_000))
+      guard Host.bootNanoseconds < end else { return }
+      let wake = waiting.wait(until: end)
       takeEvents()
-      if waits[0].revents != 0 { return }
+      if wake.contains(.signal) { return }
     }
   }
 

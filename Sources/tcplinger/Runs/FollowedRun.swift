@@ -9,6 +9,8 @@ struct FollowedRun: ~Copyable {
   private let child: ChildProcess
   private let signals: Signals
   private let startNanoseconds = Host.bootNanoseconds
+  /// The exit status that says that the command leaked; 0: none does.
+  private let leakStatus: Int32
   private var printer: Printer
   private var tally = Tally(withResets: true)
   /// Each CLOSE_WAIT, and its end if it had one.
@@ -17,7 +19,11 @@ struct FollowedRun: ~Copyable {
   private var stays: [Connection: HalfClosures.Stay] = [:]
   private var losses: [Loss.Place: UInt64] = [:]
 
-  init(tracer: Tracer, child: ChildProcess, signals: consuming Signals, printer: consuming Printer) {
+  init(
+    tracer: Tracer, child: ChildProcess, signals: consuming Signals, printer: consuming Printer,
+    leakStatus: Int32
+  ) {
+    self.leakStatus = leakStatus
     self.tracer = tracer
     self.child = child
     self.signals = signals
@@ -28,7 +34,7 @@ struct FollowedRun: ~Copyable {
   mutating func run() throws -> Int32 {
     var hasEnded = false
     while !hasEnded {
-      waitForSomething()
+      _ = Waiting(signals: signals.descriptor, events: tracer.queue.descriptor).wait()
       take()
       while let signal = signals.take() {
         if signal.number != SIGCHLD && signal.isFromProcess { child.send(signal.number) }
@@ -46,7 +52,7 @@ struct FollowedRun: ~Copyable {
     let verdict = tally.verdict(leaks: leaked)
     var failure: Failure?
     do throws(OutputEnd) {
-      try report(verdict, leaked: leaked, excused: excused)
+      try report(verdict, leaked: leaked, excused: excused, commandStatus: status)
     } catch {
       // A report that nobody reads changes nothing; one that cannot be written is a failure.
       failure = Failure(error)
@@ -54,7 +60,7 @@ struct FollowedRun: ~Copyable {
     if let broken = tracer.failure {
       failure = Failure(status: Failure.running, line: "the trace broke off: \(broken)")
     }
-    if verdict == .leaked { throw Failure(status: Failure.leaks, line: failure?.line) }
+    if verdict == .leaked, leakStatus != 0 { throw Failure(status: leakStatus, line: failure?.line) }
     if let failure, failure.status != 0 { throw failure }
     if verdict == .unknown && status == 0 {
       throw Failure(
@@ -70,14 +76,6 @@ struct FollowedRun: ~Copyable {
     } catch {
       throw Failure(status: Failure.running, line: "\(error); what it leaked is not known: run it again")
     }
-  }
-
-  private func waitForSomething() {
-    var waits = [
-      pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
-      pollfd(fd: tracer.queue.descriptor, events: Int16(POLLIN), revents: 0),
-    ]
-    poll(&waits, 2, -1)
   }
 
   /// A line a leak; the TIME_WAITs, which are no fault, are counted by process.
@@ -120,11 +118,19 @@ struct FollowedRun: ~Copyable {
     return (leaked, parts.count - leaked)
   }
 
-  private mutating func report(_ verdict: Summary.Verdict, leaked: Int, excused: Int) throws(OutputEnd) {
+  private mutating func report(
+    _ verdict: Summary.Verdict, leaked: Int, excused: Int, commandStatus: Int32?
+  ) throws(OutputEnd) {
     var summary = tally.summary(
       time: Host.now, durationNanoseconds: Host.bootNanoseconds - startNanoseconds)
     summary.verdict = verdict
-    if !printer.isJSON { noteVerdict(verdict, leaked: leaked, excused: excused) }
+    summary.commandStatus = commandStatus
+    if !printer.isJSON {
+      noteVerdict(verdict, leaked: leaked, excused: excused)
+      if verdict != .leaked, commandStatus == leakStatus, leakStatus != 0 {
+        printer.note("The command itself exited with \(leakStatus): that is not a report of leaks")
+      }
+    }
     if printer.isJSON || !leaks.isEmpty { try printer.print(tracer.startEvent) }
     for leak in leaks { printer.add(leak) }
     for place in Loss.Place.allCases {

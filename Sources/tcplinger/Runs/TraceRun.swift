@@ -6,7 +6,7 @@ import Tracing
 /// One trace from its start event to its summary: waits for events, signals and the end of its time.
 struct TraceRun: ~Copyable {
   private let tracer: Tracer
-  private let signals: Int32
+  private let waiting: Waiting
   private let limit: Int?
   private let startNanoseconds = Host.bootNanoseconds
   private let endNanoseconds: UInt64?
@@ -19,7 +19,9 @@ struct TraceRun: ~Copyable {
     printer: consuming Printer
   ) {
     self.tracer = tracer
-    self.signals = signals
+    waiting = Waiting(
+      signals: signals, events: tracer.queue.descriptor, output: printer.descriptor,
+      progress: duration == nil ? "waiting for connections to end; Ctrl-C for the summary" : "tracing")
     self.limit = limit
     self.printer = printer
     tally = Tally(withResets: showsResets)
@@ -29,10 +31,7 @@ struct TraceRun: ~Copyable {
   mutating func run() throws {
     do throws(OutputEnd) {
       try printer.print(tracer.startEvent)
-      while try !isOver() {
-        try waitForEvents()
-        try take()
-      }
+      while try waitForEvents() { try take() }
       tracer.stop()
       try take()
       try printer.print(summary())
@@ -47,25 +46,12 @@ struct TraceRun: ~Copyable {
 
   private var isFull: Bool { limit.map { printed >= $0 } ?? false }
 
-  private mutating func isOver() throws(OutputEnd) -> Bool {
-    if isFull || tracer.failure != nil { return true }
-    if let endNanoseconds, Host.bootNanoseconds >= endNanoseconds { return true }
-    var wait = pollfd(fd: signals, events: Int16(POLLIN), revents: 0)
-    return poll(&wait, 1, 0) > 0
-  }
-
-  private func waitForEvents() throws(OutputEnd) {
-    var waits = [
-      printer.watch,
-      pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
-      pollfd(fd: tracer.queue.descriptor, events: Int16(POLLIN), revents: 0),
-    ]
-    let due = [endNanoseconds, printer.dueNanoseconds].compactMap(\.self).min()
-    let now = Host.bootNanoseconds
-    // Rounded up, so that the end of a wait is never before what it waits for.
-    let milliseconds = due.map { $0 > now ? Int32(clamping: ($0 - now + 999_999) / 1_000_000) : 0 } ?? -1
-    poll(&waits, 3, milliseconds)
-    if waits[0].revents != 0 { throw .closed }
+  /// False: the trace is over.
+  private func waitForEvents() throws(OutputEnd) -> Bool {
+    if isFull || tracer.failure != nil { return false }
+    let wake = waiting.wait(until: endNanoseconds, orUntil: printer.dueNanoseconds)
+    if wake.contains(.readerGone) { throw .closed }
+    return !wake.contains(.signal) && endNanoseconds.map { Host.bootNanoseconds < $0 } ?? true
   }
 
   private mutating func take() throws(OutputEnd) {

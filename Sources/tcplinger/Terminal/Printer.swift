@@ -30,8 +30,8 @@ struct Printer: ~Copyable {
   /// Colour is for a terminal whose user has not said no. Source: https://no-color.org
   static var isColourWelcome: Bool { getenv("NO_COLOR").map { $0.pointee == 0 } ?? true }
 
-  /// For poll(): nothing but that the reader has gone.
-  var watch: pollfd { output.watch }
+  /// The descriptor that is printed to.
+  var descriptor: Int32 { output.descriptor }
 
   var isJSON: Bool { if case .json = form { true } else { false } }
 

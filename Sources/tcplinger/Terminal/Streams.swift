@@ -15,7 +15,7 @@ enum OutputEnd: Error, Equatable {
 struct Output: ~Copyable {
   /// POSIX promises that a pipe which polls as writable takes this much at once. Source: PIPE_BUF, limits.h.
   private static let portion = 4096
-  private let descriptor: Int32
+  let descriptor: Int32
   private let name: String
   private let interrupt: Int32
   private let mayBlock: Bool
@@ -36,16 +36,10 @@ struct Output: ~Copyable {
   var isTerminal: Bool { isatty(descriptor) == 1 }
 
   /// The width of the terminal; nil if this is none, or it does not say.
-  var columns: Int? {
-    var size = winsize()
-    guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
-    return Int(size.ws_col)
-  }
-
-  /// For poll(): nothing but that the reader has gone.
-  var watch: pollfd { pollfd(fd: descriptor, events: 0, revents: 0) }
+  var columns: Int? { StandardStreams.columns(of: descriptor) }
 
   func write(_ bytes: [UInt8]) throws(OutputEnd) {
+    if !bytes.isEmpty { Progress.clear() }
     var start = 0
     while start < bytes.count {
       if mayBlock { try waitUntilWritable() }
@@ -86,6 +80,13 @@ enum StandardStreams {
   static func fill() {
     for descriptor: Int32 in 0...2 where fcntl(descriptor, F_GETFD) < 0 { _ = open("/dev/null", O_RDONLY) }
   }
+
+  /// The width of a terminal; nil if this is none, or it does not say.
+  static func columns(of descriptor: Int32) -> Int? {
+    var size = winsize()
+    guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+    return Int(size.ws_col)
+  }
 }
 
 enum StandardError {
@@ -96,6 +97,7 @@ enum StandardError {
     escaped.append("tcplinger: ")
     escaped.append(escaping: line)
     escaped.append("\n")
+    Progress.clear()
     write(escaped.bytes)
   }
 

@@ -1,0 +1,28 @@
+import Glibc
+import Synchronization
+
+/// One line on standard error that says what is waited for, and is gone before anything else is printed. Nothing where
+/// standard error is no terminal.
+enum Progress {
+  private static let shownColumns = Atomic(0)
+
+  static let isWanted = isatty(STDERR_FILENO) == 1
+
+  static func show(_ text: String, secondsLeft: UInt64?) {
+    // A job in the background leaves the terminal to others.
+    guard isWanted, tcgetpgrp(STDERR_FILENO) == getpgrp() else { return }
+    let whole = secondsLeft.map { "\(text): \($0) s left" } ?? text
+    // Within one line of the terminal, or it could not be taken back.
+    let line = whole.prefix(max(0, (StandardStreams.columns(of: STDERR_FILENO) ?? 80) - 1))
+    clear()
+    StandardError.write(Array("\r\(line)".utf8))
+    shownColumns.store(line.count, ordering: .relaxed)
+  }
+
+  /// Before any other output.
+  static func clear() {
+    let columns = shownColumns.exchange(0, ordering: .relaxed)
+    guard columns > 0 else { return }
+    StandardError.write(Array("\r\(String(repeating: " ", count: columns))\r".utf8))
+  }
+}
