@@ -4,7 +4,7 @@ import Testing
 
 extension KernelTests {
   /// `tcplinger doctor` on real trouble, each in a network namespace of its own.
-  @Suite struct DoctorTests {
+  @Suite(.onceIsEnough) struct DoctorTests {
     private let home: Player
 
     init() throws {

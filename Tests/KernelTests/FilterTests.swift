@@ -4,7 +4,7 @@ import Testing
 extension KernelTests {
   /// Of two connections one passes. The other one comes first, so that it would be told by the time the
   /// one that passes is.
-  @Suite(.traced("--min-age", "200ms")) struct FilterTests {
+  @Suite(.onceIsEnough, .traced("--min-age", "200ms")) struct FilterTests {
     /// Both end by their client; returns what the tracer told.
     private func told(
       _ tracer: Tracer, barred: Conversation, passing: Conversation, by role: Role = .client

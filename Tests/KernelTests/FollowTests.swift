@@ -22,7 +22,7 @@ extension KernelTests {
       return (run, try tracedEvents(in: run.errors.lines))
     }
 
-    @Test("A command that closes what its peers closed has its own exit status")
+    @Test("A command that closes what its peers closed has its own exit status", .onceIsEnough)
     func clean() throws {
       let (run, events) = try follow("c.close(); print('out'); sys.exit(7)")
       #expect(run.ending == .status(7))
@@ -41,7 +41,7 @@ extension KernelTests {
       #expect(events.first { $0.event == "close_wait_end" }?.cause == "exit")
     }
 
-    @Test("A connection that is held for too long is a leak, though it is closed then")
+    @Test("A connection that is held for too long is a leak, though it is closed then", .onceIsEnough)
     func heldTooLong() throws {
       // It is noticed by a look at all open files, of which there is one in 5 s where a processor is slow.
       let seconds = Machine.isEmulated ? 10 : 0.5
@@ -58,7 +58,9 @@ extension KernelTests {
       #expect(events.filter { $0.event == "close_wait" }.count == 1)
     }
 
-    @Test("It ends with its command where it was started with SIGCHLD ignored, which the command is not")
+    @Test(
+      "It ends with its command where it was started with SIGCHLD ignored, which the command is not",
+      .onceIsEnough)
     func ignoredChildSignal() throws {
       let script = """
         import os, signal, sys
@@ -76,7 +78,7 @@ extension KernelTests {
       #expect(try #require(ignored) & 1 << UInt64(SIGCHLD - 1) == 0)
     }
 
-    @Test("What others leak does not count")
+    @Test("What others leak does not count", .onceIsEnough)
     func others() throws {
       let talk = try Conversation(Player("client"), Player("leaker"))
       let command = ["run", "--json", "--min-age", "100ms", "--", "/bin/sh", "-c", "sleep 0.6; exit 4"]
@@ -87,7 +89,7 @@ extension KernelTests {
       #expect(events.filter { $0.event == "close_wait" }.isEmpty)
     }
 
-    @Test("A signal reaches the command")
+    @Test("A signal reaches the command", .onceIsEnough)
     func signals() throws {
       let script = "trap 'echo got; exit 9' TERM; echo ready; while :; do sleep 0.05; done"
       let child = try Child(Programs.tcplinger, ["run", "--", "/bin/sh", "-c", script])
@@ -97,7 +99,8 @@ extension KernelTests {
       #expect(child.output.lines.contains("got"))
     }
 
-    @Test("In a pid namespace of its own it follows its command just as well, and says where it is")
+    @Test(
+      "In a pid namespace of its own it follows its command just as well, and says where it is", .onceIsEnough)
     func nestedPidNamespace() throws {
       let unshare = try Programs.system("unshare", package: "util-linux")
       let folder = try TemporaryDirectory()
@@ -122,7 +125,7 @@ extension KernelTests {
     }
 
     @Test(
-      "What was lost may hide a leak: it is said, and success is none", arguments: [0, 7])
+      "What was lost may hide a leak: it is said, and success is none", .onceIsEnough, arguments: [0, 7])
     func lostEvents(own: Int) throws {
       // While the tracer stands still, more happens than its ring holds. In a network namespace of its own.
       let script = """
@@ -144,7 +147,9 @@ extension KernelTests {
       #expect(lines.contains { $0.contains("cannot say whether the command leaked") } == (own == 0))
     }
 
-    @Test("The status does not depend on whether somebody reads the report", arguments: [(0, 3), (7, 7)])
+    @Test(
+      "The status does not depend on whether somebody reads the report", .onceIsEnough,
+      arguments: [(0, 3), (7, 7)])
     func unreadReport(own: Int, expected: Int) throws {
       // The reader is gone before the command ends. What ends with 7 has leaked nothing.
       let lines = "sys.stdin.readline()\nif \(own): c.close()\nos._exit(\(own))"
@@ -160,7 +165,7 @@ extension KernelTests {
       #expect(try child.end() == .status(Int32(expected)))
     }
 
-    @Test("A report that cannot be written is said, and does not hide a leak")
+    @Test("A report that cannot be written is said, and does not hide a leak", .onceIsEnough)
     func unwritableReport() throws {
       let python = try Programs.system("python3", package: "python3")
       for (lines, status) in [("os._exit(0)", Int32(3)), ("c.close()", 1)] {
@@ -170,7 +175,9 @@ extension KernelTests {
       }
     }
 
-    @Test("A signal reaches a command of another user, and no more privilege is kept than that takes")
+    @Test(
+      "A signal reaches a command of another user, and no more privilege is kept than that takes", .onceIsEnough
+    )
     func signalsAnotherUser() throws {
       let setpriv = try Programs.system("setpriv", package: "util-linux")
       let script = "trap 'exit 9' TERM; echo ready; while :; do sleep 0.05; done"
@@ -192,7 +199,7 @@ extension KernelTests {
       #expect(try child.end() == .status(9))
     }
 
-    @Test("A command that is not there is 127, and the report may go to a file")
+    @Test("A command that is not there is 127, and the report may go to a file", .onceIsEnough)
     func elsewhere() throws {
       #expect(try Run.tcplinger(["run", "--", "/no/such/command"]).ending == .status(127))
       let folder = try TemporaryDirectory()

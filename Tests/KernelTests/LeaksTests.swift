@@ -23,7 +23,7 @@ extension KernelTests {
       #expect((group.acceptQueue != nil) == (neglect == .notAccepted))
     }
 
-    @Test("A listener that stopped accepting shows how full its queue is")
+    @Test("A listener that stopped accepting shows how full its queue is", .onceIsEnough)
     func fullQueue() throws {
       let (client, server) = (try Player("client"), try Player("asleep"))
       let listener = try server.listen()
@@ -66,7 +66,7 @@ extension KernelTests {
       #expect(events.first?.bytesReceived == Conversation.requestBytes)
     }
 
-    @Test("What is closed is no leak, and neither is what has not lasted")
+    @Test("What is closed is no leak, and neither is what has not lasted", .onceIsEnough)
     func nothing() throws {
       let (client, server) = (try Player("client"), try Player("server"))
       let talk = try Conversation(client, server)
@@ -79,7 +79,7 @@ extension KernelTests {
       #expect(closed.isEmpty)
     }
 
-    @Test("A peer that does not close is told apart: the connection is stuck in FIN_WAIT2")
+    @Test("A peer that does not close is told apart: the connection is stuck in FIN_WAIT2", .onceIsEnough)
     func stuck() throws {
       let (client, server) = (try Player("polite"), try Player("server"))
       let talk = try Conversation(client, server)
@@ -91,7 +91,7 @@ extension KernelTests {
       #expect(list.leaks(of: client.pid).isEmpty)
     }
 
-    @Test("--exit-code is 3 for a leak and 0 for none")
+    @Test("--exit-code is 3 for a leak and 0 for none", .onceIsEnough)
     func exitCode() throws {
       let talk = try Conversation(Player("client"), Player("server"))
       let port = "\(talk.server.local.port)"
@@ -102,7 +102,7 @@ extension KernelTests {
       #expect(try Run.tcplinger(["leaks", "-L", port]).ending == .status(0))
     }
 
-    @Test("In a pid namespace of its own it says so, and shows no descriptors of a namesake")
+    @Test("In a pid namespace of its own it says so, and shows no descriptors of a namesake", .onceIsEnough)
     func nestedPidNamespace() throws {
       // A leak inside, and the command beside it.
       let program = try """
@@ -126,7 +126,9 @@ extension KernelTests {
       #expect(group.descriptorLimit == nil)
     }
 
-    @Test("--exit-code is 3 also if nobody reads what is printed", arguments: [[], ["--each"], ["--json"]])
+    @Test(
+      "--exit-code is 3 also if nobody reads what is printed", .onceIsEnough,
+      arguments: [[], ["--each"], ["--json"]])
     func unreadOutput(options: [String]) throws {
       let talk = try Conversation(Player("client"), Player("server"))
       try talk.client.close()
@@ -141,7 +143,7 @@ extension KernelTests {
       #expect(run.errors.text.isEmpty)
     }
 
-    @Test("--each --watch tells its looks apart, also where there is nothing to list")
+    @Test("--each --watch tells its looks apart, also where there is nothing to list", .onceIsEnough)
     func separateLooks() throws {
       let talk = try Conversation(Player("client"), Player("leaker"))
       try talk.client.close()
@@ -177,7 +179,7 @@ extension KernelTests {
       }
     }
 
-    @Test("A leak that grows is shown with how fast it does, and when the descriptors run out")
+    @Test("A leak that grows is shown with how fast it does, and when the descriptors run out", .onceIsEnough)
     func growth() throws {
       let (client, server) = (try Player("client"), try Player("leaker"))
       let listener = try server.listen()

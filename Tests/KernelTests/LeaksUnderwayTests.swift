@@ -4,7 +4,7 @@ import Testing
 
 extension KernelTests {
   /// `tcplinger leaks` on a host that does not stand still, and on one with much to read.
-  @Suite struct LeaksUnderwayTests {
+  @Suite(.onceIsEnough) struct LeaksUnderwayTests {
     /// Looks, often, while a program is at work, and takes every line: so many, and more until it is enough.
     private func watch(
       _ options: [String], looks: Int, until isEnough: ([String]) throws -> Bool = { _ in true }

@@ -3,7 +3,7 @@ import Testing
 
 extension KernelTests {
   @Suite(.traced("--min-age", "200ms")) struct NamespaceTests {
-    @Test("Another network namespace is traced and named", arguments: Role.allCases, Way.allCases)
+    @Test("Another network namespace is traced and named", arguments: Role.allCases, Way.allCases.sampled)
     func networkNamespace(role: Role, way: Way) throws {
       let home = try Player("home")
       try home.enterNewNetworkNamespace()
@@ -73,7 +73,7 @@ extension KernelTests {
 
     @Test(
       "A process in another pid namespace has its pid of the initial one", arguments: Role.allCases,
-      Way.allCases)
+      Way.allCases.sampled)
     func pidNamespace(role: Role, way: Way) throws {
       let parent = try Player("parent")
       let tracer = try SharedTracer.current

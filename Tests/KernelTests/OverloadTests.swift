@@ -3,7 +3,7 @@ import Stage
 import Testing
 
 extension KernelTests {
-  @Suite struct OverloadTests {
+  @Suite(.onceIsEnough) struct OverloadTests {
     /// What a blocked output may cost: the queue holds 32,768 origins, as many may be on their way to the output,
     /// and an array that grows has up to twice its room. An origin has less than 400 bytes.
     private static let mostKilobytes = 2 * 2 * 32_768 * 400 / 1024

@@ -4,7 +4,7 @@ import Testing
 
 extension KernelTests {
   /// Leaks as programs make them, and what looks like one and is none.
-  @Suite struct RealLeakTests {
+  @Suite(.onceIsEnough) struct RealLeakTests {
     @Test("A pool of Python's requests, left open, keeps what the server has closed")
     func requestsPool() throws {
       let nginx = try Nginx(keepAlive: "300ms")

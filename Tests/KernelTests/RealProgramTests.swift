@@ -4,7 +4,7 @@ import Testing
 
 extension KernelTests {
   /// Programs as they come from Debian.
-  @Suite struct RealProgramTests {
+  @Suite(.onceIsEnough) struct RealProgramTests {
     @Test("curl ends a kept-alive connection to nginx: curl is the origin")
     func curlCloses() throws {
       let nginx = try Nginx()

@@ -41,7 +41,7 @@ extension KernelTests {
       #expect(try top.end() == .status(0))
     }
 
-    @Test("The share of the ports is of what clients of the namespace have, whoever takes them")
+    @Test("The share of the ports is of what clients of the namespace have, whoever takes them", .onceIsEnough)
     func ports() throws {
       let home = try Player("home")
       try home.enterNewNetworkNamespace()
@@ -61,7 +61,8 @@ extension KernelTests {
       #expect(table.row(of: two.pid)?.peer == "127.0.0.1:\(listener.local.port)")
     }
 
-    @Test("A CLOSE_WAIT is there at once, leaked when it is old enough, and gone when it is closed")
+    @Test(
+      "A CLOSE_WAIT is there at once, leaked when it is old enough, and gone when it is closed", .onceIsEnough)
     func closeWait() throws {
       let leaker = try Player("leaker")
       let top = try Child.top(["--pid", "\(leaker.pid)", "--min-age", "3s"])
@@ -95,7 +96,7 @@ extension KernelTests {
       #expect(table.row(of: leaker.pid)?.oldest.hasPrefix("~") == true)
     }
 
-    @Test("Of the other family, role or name nothing is counted")
+    @Test("Of the other family, role or name nothing is counted", .onceIsEnough)
     func filters() throws {
       let home = try Player("home")
       try home.enterNewNetworkNamespace()
@@ -142,7 +143,9 @@ extension KernelTests {
       }
     }
 
-    @Test("With --peer every column is of connections to that peer alone", arguments: PeerOption.allCases)
+    @Test(
+      "With --peer every column is of connections to that peer alone", .onceIsEnough,
+      arguments: PeerOption.allCases)
     func peer(option: PeerOption) throws {
       let home = try Player("home")
       try home.enterNewNetworkNamespace()
