@@ -14,8 +14,8 @@ static __always_inline __u8 state_of(const struct wire_origin *origin)
 {
 	struct sock_common *common = (void *)origin->address;
 	__u8 state = READ(false, common, skc_state);
-	__u64 key = origin->phase == WIRE_PHASE_SMALL
-			    ? key_of_small(false, common, origin->local_port)
+	__u64 key = origin->phase == WIRE_PHASE_TIME_WAIT_SOCKET
+			    ? key_of_time_wait_socket(false, common, origin->local_port)
 			    : key_of(false, common);
 
 	return key == origin->key ? state : 0;
@@ -72,23 +72,22 @@ static __always_inline void audit_close_wait(struct wire_origin *origin)
 /* Its socket is gone, and nobody saw what took over: only audit has to do with it now. */
 static __always_inline void find_again(struct wire_origin *origin)
 {
-	bool was_small = origin->phase == WIRE_PHASE_SMALL;
-	__u64 key = origin->key, small = NOT_KNOWN;
+	bool was_tw = origin->phase == WIRE_PHASE_TIME_WAIT_SOCKET;
+	__u64 key = origin->key, tw = NOT_KNOWN;
 
 	if (settings.typed && origin->net)
-		small = find_in_chain(chain_of(false, (struct net *)origin->net, origin->hash),
-				      key);
-	if (small == NOT_KNOWN) {
+		tw = find_in_chain(chain_of(false, (struct net *)origin->net, origin->hash), key);
+	if (tw == NOT_KNOWN) {
 		answer(origin, WIRE_GONE);
 		return;
 	}
-	origin->address = small;
-	origin->no_byte_counts |= !was_small;
-	origin->phase = WIRE_PHASE_SMALL;
-	if (!small) {
-		if (take_record(origin) && !was_small)
-			count_loss(small_gone);
-	} else if (substate_of(small) != TCP_TIME_WAIT) {
+	origin->address = tw;
+	origin->no_byte_counts |= !was_tw;
+	origin->phase = WIRE_PHASE_TIME_WAIT_SOCKET;
+	if (!tw) {
+		if (take_record(origin) && !was_tw)
+			count_loss(time_wait_sockets_gone);
+	} else if (substate_of(tw) != TCP_TIME_WAIT) {
 		bpf_map_update_elem(&connections, &key, origin, BPF_EXIST);
 	} else if (take_record(origin)) {
 		tell_time_wait(origin);
@@ -111,19 +110,19 @@ static __always_inline void audit_fin_sent(struct wire_origin *origin)
 }
 
 /*
- * A small socket that is dead is in no chain, and keeps its state until its memory is another's. If
+ * A time_wait socket that is dead is in no chain, and keeps its state until its memory is another's. If
  * it is by now, nobody knows whether it was in TIME_WAIT; with a hook, which would have told, it
  * was not.
  */
-static __always_inline void audit_small(struct wire_origin *origin)
+static __always_inline void audit_time_wait_socket(struct wire_origin *origin)
 {
-	struct sock_common *small = (void *)origin->address;
-	bool is_dead = !READ(false, small, skc_nulls_node.pprev);
+	struct sock_common *tw = (void *)origin->address;
+	bool is_dead = !READ(false, tw, skc_nulls_node.pprev);
 	__u8 state = substate_of(origin->address);
 
 	if (state_of(origin) != TCP_TIME_WAIT) {
-		if (take_record(origin) && !settings.small_sockets_hooked)
-			count_loss(small_gone);
+		if (take_record(origin) && !settings.time_wait_sockets_hooked)
+			count_loss(time_wait_sockets_gone);
 	} else if (state == TCP_TIME_WAIT) {
 		if (take_record(origin))
 			tell_time_wait(origin);
@@ -167,7 +166,7 @@ static __always_inline void settle(struct wire_origin *origin)
 {
 	if (!take_record(origin) || batch.found != TCP_TIME_WAIT)
 		return;
-	origin->no_byte_counts = origin->phase != WIRE_PHASE_SMALL;
+	origin->no_byte_counts = origin->phase != WIRE_PHASE_TIME_WAIT_SOCKET;
 	tell_time_wait(origin);
 }
 
@@ -191,8 +190,8 @@ __weak __noinline int audit_connection(__u64 key)
 		settle(origin);
 	else if (!origin->address)
 		find_again(origin);
-	else if (phase == WIRE_PHASE_SMALL)
-		audit_small(origin);
+	else if (phase == WIRE_PHASE_TIME_WAIT_SOCKET)
+		audit_time_wait_socket(origin);
 	else if (phase == WIRE_PHASE_OPEN)
 		audit_open(origin);
 	else if (origin->kind == WIRE_CLOSE_WAIT)

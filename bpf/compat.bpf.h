@@ -25,7 +25,7 @@ extern const volatile struct wire_settings settings;
 	((struct tcp_sock *)((typed) ? (void *)bpf_skc_to_tcp_sock(sk) : (void *)(sk)))
 
 /*
- * The kernel's own number of a socket, which no other ever has, and which the small socket that
+ * The kernel's own number of a socket, which no other ever has, and which the time_wait socket that
  * takes over inherits. v5.12, c5dbb89fc2ac: tracing programs may ask for it, and with that give it.
  */
 #define give_cookie(sk) bpf_get_socket_cookie(sk)

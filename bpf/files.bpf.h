@@ -172,18 +172,18 @@ int visit_files_before_5_17(struct bpf_iter__task_file *context)
 }
 
 /* It has waited for what is gone of tcp_fin_timeout; TCP_LINGER2 may have said otherwise. */
-static __always_inline __u64 small_socket_since_ns(struct inet_timewait_sock *small)
+static __always_inline __u64 time_wait_socket_since_ns(struct inet_timewait_sock *tw)
 {
-	struct net *net = BPF_CORE_READ(small, __tw_common.skc_net.net);
-	__s64 left = BPF_CORE_READ(small, tw_timer.expires) - bpf_jiffies64();
+	struct net *net = BPF_CORE_READ(tw, __tw_common.skc_net.net);
+	__s64 left = BPF_CORE_READ(tw, tw_timer.expires) - bpf_jiffies64();
 	__s64 waited = BPF_CORE_READ(net, ipv4.sysctl_tcp_fin_timeout) - left;
 
 	return bpf_ktime_get_boot_ns() - (waited > 0 ? waited : 0) * jiffy_ns;
 }
 
-static __always_inline void seed_small_socket(struct inet_timewait_sock *small)
+static __always_inline void seed_time_wait_socket(struct inet_timewait_sock *tw)
 {
-	struct sock_common *common = (void *)small;
+	struct sock_common *common = (void *)tw;
 	struct wire_origin *origin = &scratch;
 	__u16 local_port = READ(false, common, skc_num);
 
@@ -192,12 +192,12 @@ static __always_inline void seed_small_socket(struct inet_timewait_sock *small)
 	__builtin_memset(origin, 0, sizeof(*origin));
 	describe(false, origin, common, local_port);
 	origin->kind = WIRE_FIN_WAIT2;
-	origin->since_ns = small_socket_since_ns(small);
+	origin->since_ns = time_wait_socket_since_ns(tw);
 	origin->entered_from = TCP_FIN_WAIT2;
 	origin->approximate_since = 1;
 	origin->no_byte_counts = 1;
-	origin->phase = WIRE_PHASE_SMALL;
-	put(origin, key_of_small(false, common, local_port), BPF_NOEXIST);
+	origin->phase = WIRE_PHASE_TIME_WAIT_SOCKET;
+	put(origin, key_of_time_wait_socket(false, common, local_port), BPF_NOEXIST);
 }
 
 /* Before that, every socket of a namespace: what no process has open, or what is ending already. */
@@ -205,7 +205,7 @@ SEC("iter/tcp")
 int visit_sockets(struct bpf_iter__tcp *context)
 {
 	struct sock_common *common = context->sk_common;
-	struct inet_timewait_sock *small;
+	struct inet_timewait_sock *tw;
 	struct sock *sk;
 	bool has_file;
 
@@ -214,12 +214,12 @@ int visit_sockets(struct bpf_iter__tcp *context)
 	if (settings.typed)
 		give_cookie((void *)common);
 	sk = (void *)bpf_skc_to_tcp_sock(common);
-	small = (void *)bpf_skc_to_tcp_timewait_sock(common);
+	tw = (void *)bpf_skc_to_tcp_timewait_sock(common);
 	has_file = sk && BPF_CORE_READ(sk, sk_socket);
 	if (sk && (!has_file || is_ending(READ(false, common, skc_state))))
 		seed(common, has_file);
-	else if (small && BPF_CORE_READ(small, tw_substate) == TCP_FIN_WAIT2)
-		seed_small_socket(small);
+	else if (tw && BPF_CORE_READ(tw, tw_substate) == TCP_FIN_WAIT2)
+		seed_time_wait_socket(tw);
 	return 0;
 }
 

@@ -12,10 +12,10 @@
 
 /*
  * What is known of a connection, from its beginning until there is nothing more to tell. The key is
- * the socket's cookie, which its small socket inherits (where hooks have addresses only: the
- * address, and of a small socket the kernel's hash and the ports). Put in by handle_state at
+ * the socket's cookie, which its time_wait socket inherits (where hooks have addresses only: the
+ * address, and of a time_wait socket the kernel's hash and the ports). Put in by handle_state at
  * connect() and at the end of a passive handshake, or as late as its end begins, by the iterators
- * for older sockets. Deleted by whoever tells what became of it (handle_state, the hook on small
+ * for older sockets. Deleted by whoever tells what became of it (handle_state, the hook on time_wait
  * sockets, audit): two may find out at once, and who deletes it tells. 65,536 have their memory
  * from the start, 16 MB, which is faster; on a host with more sockets it is four for each, up to a
  * million, and they take it as they come. What does not fit is counted.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What a socket of the kernel says of itself, full or small. */
+/* What a socket of the kernel says of itself, full or time_wait. */
 #ifndef TCPLINGER_SOCKET_BPF_H
 #define TCPLINGER_SOCKET_BPF_H
 
@@ -24,8 +24,9 @@ static __always_inline __u64 key_of(bool typed, struct sock_common *common)
 	return (__u64)common;
 }
 
-/* The same of a small socket, or one that is about to become one. */
-static __always_inline __u64 key_of_small(bool typed, struct sock_common *common, __u16 local_port)
+/* The same of a time_wait socket, or one that is about to become one. */
+static __always_inline __u64 key_of_time_wait_socket(bool typed, struct sock_common *common,
+						     __u16 local_port)
 {
 	if (settings.typed)
 		return READ(typed, common, skc_cookie.counter);
@@ -120,19 +121,20 @@ static __always_inline bool is_ending(__u8 state)
 	       state == TCP_CLOSING;
 }
 
-/* TCP_FIN_WAIT2 or TCP_TIME_WAIT, of a small socket; 0 if there is none at the address. */
+/* TCP_FIN_WAIT2 or TCP_TIME_WAIT, of a time_wait socket; 0 if there is none at the address. */
 static __always_inline __u8 substate_of(__u64 address)
 {
-	struct inet_timewait_sock *small = (void *)address;
+	struct inet_timewait_sock *tw = (void *)address;
 
-	return BPF_CORE_READ(small, tw_substate);
+	return BPF_CORE_READ(tw, tw_substate);
 }
 
 #define NOT_KNOWN 1ULL /* no address */
-#define STEPS 32 /* along a chain of the kernel's table: a new small socket stands at its head */
+#define STEPS \
+	32 /* along a chain of the kernel's table: a new time_wait socket stands at its head */
 
 /*
- * The small socket that has taken over from a full one that goes to CLOSE: the proof of a
+ * The time_wait socket that has taken over from a full one that goes to CLOSE: the proof of a
  * TIME_WAIT, since the kernel puts it into its table of connections before. So a reset,
  * TCP_LINGER2, and a full bucket table (tcp_max_tw_buckets) need no rule of their own. 0: there is
  * none. What has the same key is the same connection.
@@ -141,18 +143,18 @@ static __always_inline __u8 substate_of(__u64 address)
  */
 __weak __noinline __u64 find_in_chain(__u64 chain, __u64 key)
 {
-	struct sock_common *small;
+	struct sock_common *tw;
 	__u64 node;
 
 	if (bpf_probe_read_kernel(&node, sizeof(node), (void *)chain))
 		return NOT_KNOWN;
 	/* A chain ends with an odd number. */
 	for (int i = 0; i < STEPS && !(node & 1); i++) {
-		small = (void *)node - bpf_core_field_offset(struct sock_common, skc_nulls_node);
-		if (key_of_small(false, small, settings.typed ? 0 : READ(false, small, skc_num)) ==
-		    key)
-			return (__u64)small;
-		node = (__u64)READ(false, small, skc_nulls_node.next);
+		tw = (void *)node - bpf_core_field_offset(struct sock_common, skc_nulls_node);
+		if (key_of_time_wait_socket(false, tw,
+					    settings.typed ? 0 : READ(false, tw, skc_num)) == key)
+			return (__u64)tw;
+		node = (__u64)READ(false, tw, skc_nulls_node.next);
 	}
 	return node & 1 ? 0 : NOT_KNOWN;
 }

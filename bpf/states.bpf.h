@@ -201,7 +201,7 @@ static __always_inline bool on_close_wait_left(struct sock *sk, int to)
 }
 
 /*
- * By a reset, or because nobody answers any more: then there is no small socket. Other errors may
+ * By a reset, or because nobody answers any more: then there is no time_wait socket. Other errors may
  * be notes of a router's (IP_RECVERR), of a connection that ended like any other.
  */
 static __always_inline bool was_aborted(struct sock *sk)
@@ -212,33 +212,34 @@ static __always_inline bool was_aborted(struct sock *sk)
 }
 
 /*
- * The full socket is gone. The small socket that took over, if any, says whether this is TIME_WAIT
+ * The full socket is gone. The time_wait socket that took over, if any, says whether this is TIME_WAIT
  * or still FIN_WAIT2, in which case it is looked at again when the peer's FIN comes.
  */
 static __always_inline bool on_closed_actively(struct sock *sk, int from)
 {
 	struct tcp_sock *tcp = as_tcp(settings.typed, sk);
-	__u64 key = key_of(settings.typed, &sk->__sk_common), small_key = key, small = 0;
+	__u64 key = key_of(settings.typed, &sk->__sk_common), tw_key = key, tw = 0;
 	struct wire_origin *connection = bpf_map_lookup_elem(&connections, &key), *record, origin;
 	bool is_kept;
 
 	/* What nobody has named is older than the tracer, and was not found by it. */
-	if (!tcp || !key || (connection && connection->phase == WIRE_PHASE_SMALL) ||
+	if (!tcp || !key || (connection && connection->phase == WIRE_PHASE_TIME_WAIT_SOCKET) ||
 	    (!connection && (settings.has_understudies || !is_wanted(sk))))
 		return false;
 	if (!settings.typed)
-		small_key = key_of_small(false, &sk->__sk_common, local_port_of(false, tcp));
+		tw_key =
+			key_of_time_wait_socket(false, &sk->__sk_common, local_port_of(false, tcp));
 	if (from != TCP_FIN_WAIT1 && !was_aborted(sk))
-		small = find_in_chain(chain_of(settings.typed,
-					       FIELD((struct sock *)tcp, __sk_common.skc_net.net),
-					       FIELD(sk, __sk_common.skc_hash)),
-				      small_key);
-	if (!small) {
+		tw = find_in_chain(chain_of(settings.typed,
+					    FIELD((struct sock *)tcp, __sk_common.skc_net.net),
+					    FIELD(sk, __sk_common.skc_hash)),
+				   tw_key);
+	if (!tw) {
 		if (!settings.want_resets)
 			take(key, true);
 		return settings.want_resets;
 	}
-	/* Where there are no cookies a small socket has another key: the record moves. */
+	/* Where there are no cookies a time_wait socket has another key: the record moves. */
 	is_kept = settings.typed && connection;
 	record = is_kept ? connection : &origin;
 	if (!connection) {
@@ -261,14 +262,15 @@ static __always_inline bool on_closed_actively(struct sock *sk, int from)
 		record->since_ns = record->time_ns;
 	record->kind = WIRE_FIN_WAIT2;
 	record->entered_from = from;
-	record->address = small == NOT_KNOWN ? 0 : small;
+	record->address = tw == NOT_KNOWN ? 0 : tw;
 	if (substate_of(record->address) != TCP_TIME_WAIT) {
 		copy_byte_counts(settings.typed, record, tcp, false);
-		publish(&record->phase, WIRE_PHASE_SMALL);
+		publish(&record->phase, WIRE_PHASE_TIME_WAIT_SOCKET);
 		if (record == &origin)
-			put(&origin, small_key, BPF_ANY);
+			put(&origin, tw_key, BPF_ANY);
 		/* The peer's FIN may have come before the hook could see that. */
-		if (!settings.small_sockets_hooked || substate_of(record->address) != TCP_TIME_WAIT)
+		if (!settings.time_wait_sockets_hooked ||
+		    substate_of(record->address) != TCP_TIME_WAIT)
 			return false;
 		is_kept = true;
 	}

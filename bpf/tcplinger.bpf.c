@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* All programs, a file a subject. They are one object: what they share stands in it once. */
 #include "states.bpf.h"
-#include "small.bpf.h"
+#include "time_wait.bpf.h"
 #include "resets.bpf.h"
 #include "accept.bpf.h"
 #include "audit.bpf.h"

@@ -66,9 +66,9 @@ enum wire_reason {
 /* How far a connection is. */
 enum wire_phase {
 	WIRE_PHASE_OPEN = 0,
-	WIRE_PHASE_ENDING = 1, /* one side has sent its FIN */
-	WIRE_PHASE_SMALL = 2,  /* a small socket has taken over */
-	WIRE_PHASE_OVER = 3,   /* closed, and a reset may be sent next */
+	WIRE_PHASE_ENDING = 1,		 /* one side has sent its FIN */
+	WIRE_PHASE_TIME_WAIT_SOCKET = 2, /* a time_wait socket has taken over */
+	WIRE_PHASE_OVER = 3,		 /* closed, and a reset may be sent next */
 };
 
 /* pid is the thread group id in the initial pid namespace; 0: no process is known. */
@@ -90,8 +90,8 @@ struct wire_origin {
 	struct wire_process opener;
 	struct wire_process closer;
 	__u64 key;     /* names the connection while the tracer runs; never shown */
-	__u64 address; /* of the socket, or of the small one that took over; 0: not known */
-	__u64 net;     /* with the hash these find its small socket */
+	__u64 address; /* of the socket, or of the time_wait socket that took over; 0: not known */
+	__u64 net;     /* with the hash these find its time_wait socket */
 	__u64 time_ns;
 	__u64 opened_ns;	/* connect() was called, or the handshake of a passive open ended */
 	__u64 since_ns;		/* the reported state began, or the first FIN was sent */
@@ -115,8 +115,8 @@ struct wire_origin {
 	__u8 entered_from; /* TCP_FIN_WAIT1, TCP_FIN_WAIT2 or TCP_CLOSING */
 	__u8 reason;
 	__u8 approximate_since; /* since_ns is derived: from the peer's last packet, or a timer */
-	__u8 no_byte_counts;	/* a small socket older than the tracer, or nobody saw the end */
-	__u8 older;		/* it was open when the tracer came: see the map openers */
+	__u8 no_byte_counts; /* a time_wait socket older than the tracer, or nobody saw the end */
+	__u8 older;	     /* it was open when the tracer came: see the map openers */
 	__u32 hash;
 	__u32 phase; /* set last: all that is known in it is there by then */
 };
@@ -212,8 +212,8 @@ struct wire_losses {
 	__u64 openers_full;	/* the same of who opened it */
 	__u64 targets_full;	/* a process that a target started could not be added */
 	__u64 counts_full;	/* a TIME_WAIT that could not be counted */
-	__u64 small_gone; /* a small socket vanished between two looks: TIME_WAIT or not, unknown */
-	__u64 rescued;	  /* no loss: a change of state that an understudy played in */
+	__u64 time_wait_sockets_gone; /* a time_wait socket vanished between two looks: TIME_WAIT or not, unknown */
+	__u64 rescued; /* no loss: a change of state that an understudy played in */
 };
 
 /* Set once, before the programs are loaded. */
@@ -227,8 +227,8 @@ struct wire_settings {
 	__u8 want_time_wait;
 	__u8 want_close_wait;
 	__u8 want_fin_wait2;
-	__u8 typed;		   /* the hook on states has sockets, not only their addresses */
-	__u8 small_sockets_hooked; /* a hook sees each small socket enter TIME_WAIT */
+	__u8 typed; /* the hook on states has sockets, not only their addresses */
+	__u8 time_wait_sockets_hooked; /* a hook sees each time_wait socket enter TIME_WAIT */
 	__u8 report_exits; /* a CLOSE_WAIT that ends by a process's end is told, however short */
 	__u8 counts_only;  /* TIME_WAITs are counted by process and peer, and none is sent */
 	__u8 ends_alone;   /* of a connection no more is remembered than it takes to count it */

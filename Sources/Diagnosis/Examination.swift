@@ -69,7 +69,7 @@ private struct Account {
     let (ipv4, ipv6) = (
       counts.map(\.timeWaits.ipv4).reduce(0, +), counts.map(\.timeWaits.ipv6).reduce(0, +)
     )
-    let (size4, size6) = facts.smallSocketBytes
+    let (size4, size6) = facts.timeWaitSocketBytes
     guard !counts.isEmpty, ipv4 == 0 || size4 != nil, ipv6 == 0 || size6 != nil else {
       figures.append(.init("time_wait_bytes", nil))
       if !counts.isEmpty {

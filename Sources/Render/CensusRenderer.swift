@@ -95,7 +95,7 @@ public struct CensusRenderer {
     if let name = netns.flatMap({ names[$0] }) { line.append(escaping: name) } else { line.append(netns ?? 0) }
   }
 
-  private func note(_ owner: SocketCensus.Owner, _ state: SocketCensus.State) -> StaticString {
+  private func note(_ owner: SocketCensus.Owner, _ state: TCPState) -> StaticString {
     switch owner {
     case .holder: "has it open"
     case .listener: "has not accepted it"

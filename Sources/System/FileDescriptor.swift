@@ -1,6 +1,7 @@
 import Glibc
 
-/// An open file, closed when it is let go of.
+/// An open file, closed when it is let go of. Bind it to a name: a temporary is closed before the call that its number is
+/// given to.
 public struct FileDescriptor: ~Copyable, Sendable {
   public let number: Int32
 

@@ -13,7 +13,7 @@ public struct TraceSettings: Sendable {
   public var family: Family?
   /// Inode number of the only network namespace; nil: all.
   public var netns: UInt32?
-  public var states = OriginFilter.State.usual
+  public var states = OriginFilter.Kind.usual
   public var hooks = HookChoice.auto
   /// Programs to do without, as `--without` names them.
   public var without: [String] = []
@@ -34,7 +34,7 @@ public struct TraceSettings: Sendable {
 
   public init() {}
 
-  /// How often to look for what has waited too long, and for small sockets whose fate no hook tells.
+  /// How often to look for what has waited too long, and for time_wait sockets whose fate no hook tells.
   static let roundNanoseconds: UInt64 = 100_000_000
 
   var wishes: HookPlan.Wishes {

@@ -175,7 +175,7 @@ import Testing
     Case("server_closes_first", "a client's", nil, { $0.flows = [Sample.flow(100)] }),
   ]
 
-  private static func leak(_ state: Origin.State) -> (inout Facts) -> Void {
+  private static func leak(_ state: Origin.Kind) -> (inout Facts) -> Void {
     { facts in
       var log = WatchLog()
       log.add(.origin(Sample.origin(state)))
@@ -228,7 +228,7 @@ import Testing
     Case("descriptors_exhausted", "one left", nil, descriptors(23, of: 24)),
     Case("descriptors_exhausted", "none left", .critical, descriptors(24, of: 24)),
     Case("close_wait", "none", nil),
-    Case("close_wait", "one", .warning, leak(Sample.closeWait(.eofRead).state)),
+    Case("close_wait", "one", .warning, leak(Sample.closeWait(.eofRead).kind)),
     Case("fin_wait2", "none", nil),
     Case("fin_wait2", "one", .note, leak(.finWait2(cause: .close, age: Age(nanoseconds: 2_000_000_000)))),
   ]

@@ -51,7 +51,7 @@ enum Sample {
   {
     var facts = Facts(
       watchedNanoseconds: 10_000_000_000, namespaces: [namespace(spoilNamespace)])
-    facts.smallSocketBytes = (256, 256)
+    facts.timeWaitSocketBytes = (256, 256)
     facts.orphans = 0
     facts.maxOrphans = 131_072
     spoil(&facts)
@@ -82,14 +82,14 @@ enum Sample {
           holders: [Holder(process: client, descriptor: 4)])), port: port)
   }
 
-  static func origin(_ state: Origin.State, role: Role = .client, port: UInt16 = 50_000) -> Origin {
+  static func origin(_ state: Origin.Kind, role: Role = .client, port: UInt16 = 50_000) -> Origin {
     Origin(
       time: WallTime(nanoseconds: 0),
       connection: Connection(
         family: .ipv4, netns: netns, local: Endpoint(address: local, port: port), peer: service),
       role: role, process: client, attribution: .holder, opener: nil, lifetimeNanoseconds: 2_000_000,
       bytesSent: 40,
-      bytesReceived: 60, state: state)
+      bytesReceived: 60, kind: state)
   }
 
   static func report(_ facts: Facts) -> HealthReport {

@@ -70,7 +70,7 @@ extension EndToEndTests {
       let client = try Player("client")
       try client.enterNewNetworkNamespace()
       let server = try client.fork()
-      // A small socket of before: nothing is known of its process.
+      // A time_wait socket of before: nothing is known of its process.
       let old = try Conversation(client, server)
       try old.client.close()
       try old.client.awaitTabledState(.finWait2)

@@ -83,7 +83,7 @@ extension EndToEndTests {
     func blamed() throws {
       let all = try Run.tcplinger(["-v", "--duration", "100ms"])
       let run = try run(
-        refusing: "handle_packet_end:\(notPermitted),handle_small_socket:\(notPermitted)",
+        refusing: "handle_packet_end:\(notPermitted),handle_time_wait_socket:\(notPermitted)",
         ["-v", "--duration", "100ms"])
 
       #expect(run.ending == .status(0))

@@ -17,7 +17,7 @@ private func ended(_ connection: Connection, at nanoseconds: Int64 = 0) -> Event
     Origin(
       time: WallTime(nanoseconds: nanoseconds), connection: connection, role: .client, process: nginx,
       attribution: .traced, opener: nil, lifetimeNanoseconds: nil, bytesSent: nil, bytesReceived: nil,
-      state: .timeWait(cause: .close, enteredFrom: .finWait2)))
+      kind: .timeWait(cause: .close, enteredFrom: .finWait2)))
 }
 
 @Suite struct `A census` {
@@ -51,7 +51,7 @@ private func ended(_ connection: Connection, at nanoseconds: Int64 = 0) -> Event
   private func census() -> SocketCensus {
     var census = SocketCensus()
     for (state, netns, count) in [
-      (SocketCensus.State.established, UInt32(7), 4), (.timeWait, 7, 3), (.timeWait, 8, 2), (.listen, 8, 1),
+      (TCPState.established, UInt32(7), 4), (.timeWait, 7, 3), (.timeWait, 8, 2), (.listen, 8, 1),
     ] {
       var group = SocketCensus.Group(state: state, netns: netns)
       group.owner = state == .listen ? .holder(nginx) : .unknown

@@ -7,7 +7,7 @@ import Testing
 
   /// One end at 127.0.0.1:local; its peer at 127.0.0.1:peer. Seen at 100 s, in its state for so many seconds.
   private static func origin(
-    _ local: UInt16, _ peer: UInt16, of pid: UInt32?, _ state: (Age) -> Origin.State, seconds: Double,
+    _ local: UInt16, _ peer: UInt16, of pid: UInt32?, _ state: (Age) -> Origin.Kind, seconds: Double,
     isEstimate: Bool = false
   ) -> Origin {
     let process = pid.map { Process(pid: $0, tid: $0, comm: Comm("x"), startedNanoseconds: 1) }
@@ -18,7 +18,7 @@ import Testing
         peer: Endpoint(address: loopback, port: peer)),
       role: .unknown, process: process, attribution: .holder, opener: nil, lifetimeNanoseconds: nil,
       bytesSent: nil,
-      bytesReceived: nil, state: state(Age(nanoseconds: UInt64(seconds * 1e9), isEstimate: isEstimate)))
+      bytesReceived: nil, kind: state(Age(nanoseconds: UInt64(seconds * 1e9), isEstimate: isEstimate)))
   }
 
   private static func closeWait(
@@ -41,7 +41,7 @@ import Testing
     let closures = HalfClosures(origins.map { .init($0) }, now: WallTime(nanoseconds: 100_000_000_000))
     var parts: [UInt16: HalfClosures.Part] = [:]
     for origin in origins {
-      if case .closeWait = origin.state {
+      if case .closeWait = origin.kind {
         parts[origin.connection.local.port] = closures.part(of: origin.connection)
       }
     }

@@ -93,7 +93,7 @@ private final class AskedLedger {
     let origin = try #require(ledger.events(record(.closeWait), holders: holders).first)
     #expect(origin.process == nginx)
     #expect(origin.attribution == .holder)
-    guard case .closeWait(let closeWait) = origin.state else { Issue.record("no close_wait"); return }
+    guard case .closeWait(let closeWait) = origin.kind else { Issue.record("no close_wait"); return }
     #expect(closeWait.holders == holders)
     #expect(closeWait.age == Age(nanoseconds: 2_000_000_000))
   }
@@ -107,7 +107,7 @@ private final class AskedLedger {
         record(.closeWait) {
           ($0.opener, $0.openerSource, $0.openedNanoseconds) = (opener, source, source == .openFile ? nil : 2)
         }, holders: holders)
-      guard case .closeWait(let closeWait)? = events.first?.state else { return [] }
+      guard case .closeWait(let closeWait)? = events.first?.kind else { return [] }
       return closeWait.holders.map(\.isInherited)
     }
     let parent = Holder(process: nginx, descriptor: 5, parent: 1)
@@ -148,7 +148,7 @@ private final class AskedLedger {
     #expect(try ledger.events(record(.closeWait)).count == 1)
     let end = try ledger.events(record(.closeWaitEnd))
     #expect(end.count == 1)
-    guard case .closeWaitEnd(.close, _)? = end.first?.state else { Issue.record("no end"); return }
+    guard case .closeWaitEnd(.close, _)? = end.first?.kind else { Issue.record("no end"); return }
     #expect(end.first?.process == worker)
   }
 
@@ -156,7 +156,7 @@ private final class AskedLedger {
     let ledger = AskedLedger()
     let events = try ledger.events(record(.closeWaitEnd))
     #expect(events.count == 2)
-    guard case .closeWait? = events.first?.state, case .closeWaitEnd? = events.last?.state else {
+    guard case .closeWait? = events.first?.kind, case .closeWaitEnd? = events.last?.kind else {
       Issue.record("not a close_wait and its end")
       return
     }

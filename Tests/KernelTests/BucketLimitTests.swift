@@ -2,7 +2,7 @@ import Stage
 import Testing
 
 extension KernelTests {
-  /// net.ipv4.tcp_max_tw_buckets: past it the kernel makes no small socket, and so no TIME_WAIT.
+  /// net.ipv4.tcp_max_tw_buckets: past it the kernel makes no time_wait socket, and so no TIME_WAIT.
   @Suite struct BucketLimitTests {
     @Test("Past the limit nothing is told, as there is no TIME_WAIT", arguments: [Way.close, .shutdownWrite])
     func limit(way: Way) throws {

@@ -46,7 +46,7 @@ extension KernelTests {
       try tellsAll(madeIn: home, bursts: 4, of: Machine.isEmulated ? 300 : 10_000)
     }
 
-    /// A small socket is looked up in its chain, where others come and go meanwhile.
+    /// A time_wait socket is looked up in its chain, where others come and go meanwhile.
     @Test(
       "Nor where the kernel has 64 chains for all the connections of a namespace", .onceIsEnough,
       .enabled(if: Machine.has(chains), "since Linux 6.1"))
@@ -72,7 +72,7 @@ extension KernelTests {
         sent: ["--family", "6", "--addresses", "2"])
     }
 
-    /// A reset leaves no small socket: what has no end is not searched for, and so not lost either.
+    /// A reset leaves no time_wait socket: what has no end is not searched for, and so not lost either.
     @Test(
       "A reset beside many TIME_WAITs in these chains is not counted as lost", .onceIsEnough,
       .enabled(if: Machine.has(chains), "since Linux 6.1"))

@@ -326,11 +326,11 @@ extension KernelTests {
       }
     }
 
-    /// A small socket stays in FIN_WAIT2 for 60 s: all tracers must have begun by then.
+    /// A time_wait socket stays in FIN_WAIT2 for 60 s: all tracers must have begun by then.
     @Test(
-      "Filters hold for small sockets of before as well",
+      "Filters hold for time_wait sockets of before as well",
       arguments: [[Barrier.localPort, .peerPort, .family, .netns], [.pid, .comm, .role]])
-    func smallSocket(barriers: [Barrier]) throws {
+    func timeWaitSocket(barriers: [Barrier]) throws {
       let barred = try Conversation(Player("client"), Player("server"))
       try barred.client.close()
       try barred.client.awaitTabledState(.finWait2)

@@ -40,7 +40,7 @@ extension KernelTests {
       let leakEvent = try tracer.event("close_wait", of: leak.server)
       let queuedEvent = try tracer.event("close_wait", of: queued.endInQueue(of: home))
       try small.server.close()
-      let smallEvent = try tracer.event("time_wait", of: small.client)
+      let timeWaitSocketEvent = try tracer.event("time_wait", of: small.client)
       try leak.server.close()
       let halfClosedEvent = try tracer.event("time_wait", of: leak.client)
       try tracer.stop()
@@ -48,9 +48,9 @@ extension KernelTests {
       #expect(leakEvent.process?.pid == leak.server.player.pid)
       #expect(queuedEvent.process?.pid == home.pid)
       #expect(queuedEvent.attribution == "listener")
-      #expect(smallEvent.process == nil)
+      #expect(timeWaitSocketEvent.process == nil)
       #expect(halfClosedEvent.process?.pid == leak.client.player.pid)
-      for event in [leakEvent, queuedEvent, smallEvent, halfClosedEvent] {
+      for event in [leakEvent, queuedEvent, timeWaitSocketEvent, halfClosedEvent] {
         #expect(event.netns == home.networkNamespace)
       }
     }

@@ -19,8 +19,8 @@ extension KernelTests {
       #expect(event.peerProcess?.comm == second.player.comm)
     }
 
-    @Test("Also long after, through a small socket")
-    func smallSocket() throws {
+    @Test("Also long after, through a time_wait socket")
+    func timeWaitSocket() throws {
       let tracer = try SharedTracer.current
       let talk = try Conversation(Player("client"), Player("server"))
       try talk.client.close()

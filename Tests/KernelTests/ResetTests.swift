@@ -8,7 +8,7 @@ extension KernelTests {
       case lingerZero = "SO_LINGER 0"
       case unreadData = "data unread at close()"
       case peerInFinWait2 = "a reset in FIN_WAIT2"
-      case peerInSmallSocket = "a reset to the small socket"
+      case peerInTimeWaitSocket = "a reset to the time_wait socket"
       case dataAfterClose = "data after close()"
       case unreadDataInFinWait2 = "data unread at close() in FIN_WAIT2"
       case linger2BeforeClose = "TCP_LINGER2 below 0"
@@ -21,13 +21,13 @@ extension KernelTests {
         switch self {
         case .lingerZero: (true, "linger")
         case .unreadData, .unreadDataInFinWait2: (true, "unread_data")
-        case .peerInFinWait2, .peerInSmallSocket: (false, "linger")
+        case .peerInFinWait2, .peerInTimeWaitSocket: (false, "linger")
         case .dataAfterClose: (true, "data_after_close")
         case .linger2BeforeClose, .linger2InFinWait2: (true, "tcp_linger2")
         }
       }
 
-      /// v6.10, 19822a980e19: the kernel tells of resets for small sockets since then.
+      /// v6.10, 19822a980e19: the kernel tells of resets for time_wait sockets since then.
       var isTold: Bool { self != .dataAfterClose || Machine.kernelVersion >= (6, 10) }
 
       func play(_ first: Socket, _ second: Socket) throws {
@@ -44,7 +44,7 @@ extension KernelTests {
           try first.awaitState(.finWait2)
           try second.resetOnClose()
           try second.close()
-        case .peerInSmallSocket:
+        case .peerInTimeWaitSocket:
           try first.close()
           try first.awaitTabledState(.finWait2)
           try second.resetOnClose()

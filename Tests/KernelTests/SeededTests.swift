@@ -105,8 +105,8 @@ extension KernelTests {
       #expect(try tracer.events(of: talk.client).map(\.event) == ["fin_wait2", "time_wait"])
     }
 
-    @Test("A small socket of before has no process, and none is made up")
-    func smallSocket() throws {
+    @Test("A time_wait socket of before has no process, and none is made up")
+    func timeWaitSocket() throws {
       let talk = try Conversation(Player("client"), Player("server"))
       try talk.client.close()
       try talk.client.awaitTabledState(.finWait2)

@@ -69,7 +69,7 @@ extension KernelTests {
       #expect(event.bytesReceived == Conversation.responseBytes)
     }
 
-    @Test("A small socket in the place of one that was reset is not taken for it")
+    @Test("A time_wait socket in the place of one that was reset is not taken for it")
     func placeTakenAgain() throws {
       let wire = try Wire()
       let tracer = try Tracer("--min-age", "30s")
@@ -80,7 +80,7 @@ extension KernelTests {
       try closed.client.shutdown(.write)
       try closed.client.awaitState(.finWait2)
 
-      // In one go: a reset frees a small socket, a FIN makes one, which the kernel puts in the same place, and
+      // In one go: a reset frees a time_wait socket, a FIN makes one, which the kernel puts in the same place, and
       // the same FIN once more is a packet for it.
       try wire.hold()
       try reset.server.resetOnClose()

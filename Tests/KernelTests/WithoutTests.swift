@@ -35,7 +35,7 @@ extension KernelTests {
       #expect(leak.holders?.map(\.pid) == [server.pid])
       #expect(leak.reason == "eof_read")
 
-      // TIME_WAIT through a small socket in FIN_WAIT2.
+      // TIME_WAIT through a time_wait socket in FIN_WAIT2.
       let talk = try Conversation(client, server)
       let closer = try talk.client.close()
       try talk.client.awaitTabledState(.finWait2)
@@ -50,7 +50,7 @@ extension KernelTests {
       try reset.client.resetOnClose()
       try reset.client.close()
       let half = try Conversation(client, server)
-      // Without a hook what becomes of a small socket that is gone between two looks is counted as unknown.
+      // Without a hook what becomes of a time_wait socket that is gone between two looks is counted as unknown.
       if start.hooks?.contains(where: { $0.contains("kfree_skb") || $0.contains("timewait") }) == true {
         try half.client.close()
         try half.client.awaitTabledState(.finWait2)

@@ -8,7 +8,7 @@ private func process(_ pid: UInt32, _ comm: String) -> Process {
 }
 
 private func group(
-  _ state: SocketCensus.State, _ change: (inout SocketCensus.Group) -> Void = { _ in }
+  _ state: TCPState, _ change: (inout SocketCensus.Group) -> Void = { _ in }
 ) -> SocketCensus.Group {
   var group = SocketCensus.Group(state: state, netns: 4_026_532_001)
   change(&group)

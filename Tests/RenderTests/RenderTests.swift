@@ -6,14 +6,14 @@ import Testing
 private let clock = BootClock(offsetNanoseconds: 1_795_212_000_000_000_000)
 private let nginx = Process(pid: 4123, tid: 4125, comm: Comm("nginx"), startedNanoseconds: 10_000_000)
 
-private func origin(_ state: Origin.State, _ change: (inout Origin) -> Void = { _ in }) -> Origin {
+private func origin(_ state: Origin.Kind, _ change: (inout Origin) -> Void = { _ in }) -> Origin {
   var origin = Origin(
     time: WallTime(nanoseconds: 1_795_215_121_123_456_789),
     connection: Connection(
       family: .ipv4, netns: 4_026_531_840, local: Endpoint(address: Address(ipv4: 10, 0, 0, 1), port: 51234),
       peer: Endpoint(address: Address(ipv4: 10, 0, 0, 5), port: 8080)),
     role: .client, process: nginx, attribution: .traced, opener: Opener(process: nginx, evidence: .connect),
-    lifetimeNanoseconds: 3_142_000, bytesSent: 120, bytesReceived: 5120, state: state)
+    lifetimeNanoseconds: 3_142_000, bytesSent: 120, bytesReceived: 5120, kind: state)
   change(&origin)
   return origin
 }
@@ -30,7 +30,7 @@ private func text(_ origin: Origin, colour: Bool = false, repetitions: Int = 1) 
   return String(decoding: line.bytes, as: UTF8.self)
 }
 
-private let timeWait = Origin.State.timeWait(cause: .close, enteredFrom: .finWait2)
+private let timeWait = Origin.Kind.timeWait(cause: .close, enteredFrom: .finWait2)
 
 @Suite struct `JSON` {
   @Test func `of a TIME_WAIT has the fields of the contract`() {
@@ -187,7 +187,7 @@ private let timeWait = Origin.State.timeWait(cause: .close, enteredFrom: .finWai
       Holder(process: nginx, descriptor: 7), held(5001, 4, inherited: true), held(5001, 8), held(5002, 4),
       held(5003, 4), held(5003, 5),
     ]
-    let closeWait = Origin.State.closeWait(
+    let closeWait = Origin.Kind.closeWait(
       .init(reason: .eofRead, age: Age(nanoseconds: 5_000_000_000), unreadBytes: 0, holders: holders))
     #expect(
       text(origin(closeWait)).hasSuffix(
@@ -235,7 +235,7 @@ private let timeWait = Origin.State.timeWait(cause: .close, enteredFrom: .finWai
 }
 
 @Suite struct `The list of leaks` {
-  private static func closeWait(_ reason: Reason, _ queue: AcceptQueue? = nil) -> Origin.State {
+  private static func closeWait(_ reason: Reason, _ queue: AcceptQueue? = nil) -> Origin.Kind {
     .closeWait(
       .init(
         reason: reason, age: Age(nanoseconds: 5_000_000_000), unreadBytes: 3,

@@ -44,7 +44,7 @@ import Testing
   @Test func `is the sum of both families`() throws {
     let usage = try #require(SocketUsage(sockstat: plain, sockstat6: "TCP6: inuse 2\nUDP6: inuse 9\n"))
     #expect(usage.inUse == 5)
-    #expect(usage.small == 17)
+    #expect(usage.timeWaitSockets == 17)
     #expect(SocketUsage(sockstat: plain, sockstat6: "")?.inUse == 3)
   }
 

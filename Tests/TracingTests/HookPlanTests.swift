@@ -23,13 +23,13 @@ extension HookPlan {
 @Suite struct `A plan of hooks` {
   @Test func `takes the best that there is`() throws {
     let plan = try HookPlan.best(.everything, .init())
-    #expect(plan.attachedNames == ["handle_state", "handle_accept", "handle_small_socket"])
+    #expect(plan.attachedNames == ["handle_state", "handle_accept", "handle_time_wait_socket"])
     #expect(plan.refusals.isEmpty)
   }
 
   @Test func `falls only where a program was refused, and says by which reason`() throws {
     let plan = try HookPlan.best(
-      .everything, .init(), without: ["handle_small_socket": "Operation not permitted"])
+      .everything, .init(), without: ["handle_time_wait_socket": "Operation not permitted"])
     #expect(plan.attachedNames == ["handle_state", "handle_accept", "handle_packet_end"])
     #expect(
       plan.refusals.map { "\($0.hook): \($0.reason)" }
@@ -41,7 +41,7 @@ extension HookPlan {
     #expect(
       plan.attachedNames == [
         "handle_state_since_7_0", "handle_missed_state", "handle_twice_missed_state", "handle_accept",
-        "handle_small_socket",
+        "handle_time_wait_socket",
       ])
   }
 
@@ -81,7 +81,7 @@ extension HookPlan {
     ])
   func without(name: String, hook: String) throws {
     var support = KernelSupport.everything
-    support.smallSocketExit = "refused"
+    support.timeWaitSocketExit = "refused"
     let plan = try HookPlan.best(support, .init(without: [name]))
     #expect(KernelProgram.isKnown(name))
     #expect(!plan.hooks.contains(hook))

@@ -8,8 +8,8 @@ public struct Facts: Sendable {
   public var flows: [Flow] = []
   /// Connections that are not closed, by process and reason.
   public var leaks: [Leak] = []
-  /// Bytes of a small socket of IPv4 and of IPv6. Source: /proc/slabinfo, `tw_sock_TCP` and `tw_sock_TCPv6`.
-  public var smallSocketBytes: (ipv4: Int?, ipv6: Int?) = (nil, nil)
+  /// Bytes of a time_wait socket of IPv4 and of IPv6. Source: /proc/slabinfo, `tw_sock_TCP` and `tw_sock_TCPv6`.
+  public var timeWaitSocketBytes: (ipv4: Int?, ipv6: Int?) = (nil, nil)
   /// TCP sockets that no process has, on the whole host. Source: `orphan` in /proc/net/sockstat.
   public var orphans: Int?
   /// Source: net.ipv4.tcp_max_orphans, which only the initial network namespace shows.

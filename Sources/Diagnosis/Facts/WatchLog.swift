@@ -48,7 +48,7 @@ public struct WatchLog: Sendable {
     case .lost(let loss): lost += loss.count
     case .start, .summary: break
     case .origin(let origin):
-      switch origin.state {
+      switch origin.kind {
       case .timeWait:
         finWait2s[origin.connection] = nil
         if isWithin(origin.time) { addFlow(origin) }
@@ -70,7 +70,7 @@ public struct WatchLog: Sendable {
 
   /// Did its state begin before the watch?
   private func isOlder(_ origin: Origin) -> Bool {
-    guard let age = origin.state.age else { return false }
+    guard let age = origin.kind.age else { return false }
     return age.isEstimate || origin.time.nanoseconds - Int64(clamping: age.nanoseconds) < start.nanoseconds
   }
 
@@ -180,7 +180,7 @@ public struct WatchLog: Sendable {
 
 extension WatchLog.LeakKey {
   fileprivate init(_ origin: Origin) {
-    let reason: Reason? = if case .closeWait(let closeWait) = origin.state { closeWait.reason } else { nil }
+    let reason: Reason? = if case .closeWait(let closeWait) = origin.kind { closeWait.reason } else { nil }
     self.init(
       netns: origin.connection.netns, pid: origin.process?.pid,
       startedNanoseconds: origin.process?.startedNanoseconds, reason: reason)

@@ -85,7 +85,7 @@ extension Rule {
     // Up to the default if it was lowered, else to twice as many.
     let value = usual.flatMap { usual in limit.map { $0 < usual ? usual : $0 * 2 } } ?? wanted.last
     let memory = value.flatMap { value in
-      facts.smallSocketBytes.ipv4.map { " (\(size(UInt64(value * $0))) if all are used)" }
+      facts.timeWaitSocketBytes.ipv4.map { " (\(size(UInt64(value * $0))) if all are used)" }
     }
     return Finding.Setting(
       "tcp_max_tw_buckets", helps: true, "raise it, never lower it\(memory ?? "")",

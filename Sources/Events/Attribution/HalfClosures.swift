@@ -14,7 +14,7 @@ public struct HalfClosures: Sendable {
     }
 
     fileprivate var since: Int64 {
-      origin.time.nanoseconds - Int64(clamping: origin.state.age?.nanoseconds ?? 0)
+      origin.time.nanoseconds - Int64(clamping: origin.kind.age?.nanoseconds ?? 0)
     }
   }
 
@@ -65,7 +65,7 @@ public struct HalfClosures: Sendable {
     let passed = sorted.filter { $0.origin.isHalfClosed }
     // First what came in the order in which it must come; the age of what is older than the tracer is an estimate.
     match(&open, passed, earliest: 0)
-    let isEstimate = { (stay: Stay) in stay.origin.state.age?.isEstimate != false }
+    let isEstimate = { (stay: Stay) in stay.origin.kind.age?.isEstimate != false }
     let rest = passed.filter { isEstimate($0) && predecessors[Ends($0.origin.connection)] == nil }
     open = open.filter(isEstimate)
     match(&open, rest, earliest: -Self.longestDelay)
@@ -153,17 +153,17 @@ public struct HalfClosures: Sendable {
 extension Origin {
   /// It has called shutdown(), and reads on.
   public var isHalfClosed: Bool {
-    guard case .finWait2(let cause, _) = state else { return false }
+    guard case .finWait2(let cause, _) = kind else { return false }
     return cause == .shutdown && process != nil
   }
 
   fileprivate var hasReadEnd: Bool {
-    guard case .closeWait(let closeWait) = state else { return false }
+    guard case .closeWait(let closeWait) = kind else { return false }
     return closeWait.reason == .eofRead
   }
 }
 
-extension Origin.State {
+extension Origin.Kind {
   public var age: Age? {
     switch self {
     case .closeWait(let closeWait): closeWait.age

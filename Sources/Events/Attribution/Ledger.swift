@@ -36,17 +36,9 @@ public struct Ledger {
   ) {
     switch record.kind {
     case .timeWait:
-      var origin = Origin(record, clock: clock)
-      origin.state = .timeWait(cause: record.cause, enteredFrom: record.enteredFrom)
-      tell(origin, emit)
-    case .finWait2:
-      var origin = Origin(record, clock: clock)
-      origin.state = .finWait2(cause: record.cause, age: record.age)
-      tell(origin, emit)
-    case .reset:
-      var origin = Origin(record, clock: clock)
-      origin.state = .reset(cause: record.cause)
-      tell(origin, emit)
+      tell(Origin(record, .timeWait(cause: record.cause, enteredFrom: record.enteredFrom), clock), emit)
+    case .finWait2: tell(Origin(record, .finWait2(cause: record.cause, age: record.age), clock), emit)
+    case .reset: tell(Origin(record, .reset(cause: record.cause), clock), emit)
     case .gone: break
     case .closeWait:
       if tell(closeWait(record, holders: holders, listeners: listeners, clock: clock), emit) {
@@ -58,10 +50,9 @@ public struct Ledger {
       // It passed the minimum age and left before anybody looked: it is told now, and its end with it.
       let wasTold = toldCloseWaits.remove(record.socket) != nil
       guard wasTold || tell(closeWait(record, holders: [], listeners: [], clock: clock), emit) else { return }
-      var end = Origin(record, clock: clock)
+      var end = Origin(record, .closeWaitEnd(cause: record.cause, held: record.age), clock)
       end.process = record.closer
       end.attribution = record.closer == nil ? .unknown : .traced
-      end.state = .closeWaitEnd(cause: record.cause, held: record.age)
       emit(named(end))
     }
   }
@@ -77,19 +68,17 @@ public struct Ledger {
   private func closeWait(
     _ record: KernelOrigin, holders: [Holder], listeners: [Holder], clock: BootClock
   ) -> Origin {
-    var origin = Origin(record, clock: clock)
-    let main = holders.first { $0.process.pid == record.opener?.pid } ?? holders.first
-    if let main {
+    let closeWait = Origin.CloseWait(
+      reason: record.reason, age: record.age, unreadBytes: record.unreadBytes,
+      unsentBytes: record.unsentBytes,
+      holders: inherited(holders, opener: record.seenOpener, openedNanoseconds: record.openedNanoseconds),
+      acceptQueue: record.reason == .notAccepted ? record.acceptQueue : nil,
+      listeners: record.reason == .notAccepted ? listeners : [])
+    var origin = Origin(record, .closeWait(closeWait), clock)
+    if let main = holders.first(where: { $0.process.pid == record.opener?.pid }) ?? holders.first {
       origin.process = main.process
       origin.attribution = .holder
     }
-    origin.state = .closeWait(
-      Origin.CloseWait(
-        reason: record.reason, age: record.age, unreadBytes: record.unreadBytes,
-        unsentBytes: record.unsentBytes,
-        holders: inherited(holders, opener: origin.opener, openedNanoseconds: record.openedNanoseconds),
-        acceptQueue: record.reason == .notAccepted ? record.acceptQueue : nil,
-        listeners: record.reason == .notAccepted ? listeners : []))
     return origin
   }
 }
@@ -126,12 +115,25 @@ extension Origin {
   /// Is the process held responsible one of these, or any of the holders?
   fileprivate func isOfProcess(where isMeant: (UInt32) -> Bool) -> Bool {
     if let process, isMeant(process.pid) { return true }
-    guard case .closeWait(let closeWait) = state else { return false }
+    guard case .closeWait(let closeWait) = kind else { return false }
     return closeWait.holders.contains { isMeant($0.process.pid) }
   }
 }
 
 extension KernelOrigin {
+  /// Who was seen to open it. Who had it open when the tracer started need not be who opened it.
+  fileprivate var seenOpener: Opener? {
+    let evidence: Opener.Evidence? =
+      switch openerSource {
+      case .connect: .connect
+      case .accept: .accept
+      case .firstRead: .firstRead
+      case .openFile, .none, .close, .listener: nil
+      }
+    guard let opener, let evidence else { return nil }
+    return Opener(process: opener, evidence: evidence)
+  }
+
   var age: Age {
     Age(
       nanoseconds: timeNanoseconds > sinceNanoseconds ? timeNanoseconds - sinceNanoseconds : 0,
@@ -140,18 +142,8 @@ extension KernelOrigin {
 }
 
 extension Origin {
-  /// Everything but the state, and with the closer, else the opener, held responsible.
-  init(_ record: KernelOrigin, clock: BootClock) {
-    let evidence: Opener.Evidence? =
-      switch record.openerSource {
-      case .connect: .connect
-      case .accept: .accept
-      case .firstRead: .firstRead
-      // Who had it open when the tracer started need not be who opened it.
-      case .openFile, .none, .close, .listener: nil
-      }
-    var opener: Opener?
-    if let process = record.opener, let evidence { opener = Opener(process: process, evidence: evidence) }
+  /// With the closer, else the opener, held responsible.
+  init(_ record: KernelOrigin, _ kind: Kind, _ clock: BootClock) {
     let attribution: Attribution =
       if record.closer != nil {
         .traced
@@ -167,12 +159,12 @@ extension Origin {
       }
     self.init(
       time: clock.wallTime(ofBoot: record.timeNanoseconds), connection: record.connection, role: record.role,
-      process: record.closer ?? record.opener, attribution: attribution, opener: opener,
+      process: record.closer ?? record.opener, attribution: attribution, opener: record.seenOpener,
       lifetimeNanoseconds: record.openedNanoseconds.map {
         record.timeNanoseconds > $0 ? record.timeNanoseconds - $0 : 0
       },
       bytesSent: record.bytesSent, bytesReceived: record.bytesReceived,
-      state: .timeWait(cause: record.cause, enteredFrom: .finWait2))
+      kind: kind)
     peerProcess = record.peer
     farEnd = record.farEnd
   }

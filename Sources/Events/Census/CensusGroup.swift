@@ -16,7 +16,7 @@ public struct ListedTimeWait: Sendable {
 
 extension SocketCensus.Group {
   /// All that is known of a socket itself.
-  public init(_ connection: Connection, _ state: SocketCensus.State, _ role: Role) {
+  public init(_ connection: Connection, _ state: TCPState, _ role: Role) {
     self.init(state: state, netns: connection.netns)
     self.role = role
     family = connection.family

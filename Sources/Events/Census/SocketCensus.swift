@@ -1,19 +1,5 @@
 /// How many TCP sockets there are, in groups of those that have in common what was asked for.
 public struct SocketCensus: Sendable {
-  /// As the kernel numbers them. Small sockets count by their own state, request sockets as SYN_RECV.
-  public enum State: UInt8, CaseIterable, Sendable {
-    case established = 1
-    case synSent = 2
-    case synReceived = 3
-    case finWait1 = 4
-    case finWait2 = 5
-    case timeWait = 6
-    case closeWait = 8
-    case lastAck = 9
-    case listen = 10
-    case closing = 11
-  }
-
   /// The process behind a socket, as far as it is known.
   public enum Owner: Hashable, Sendable {
     /// It has a descriptor; the first by pid, if several have.
@@ -44,7 +30,7 @@ public struct SocketCensus: Sendable {
 
   /// What was not asked for is nil, or `unknown`.
   public struct Group: Hashable, Sendable {
-    public var state: State
+    public var state: TCPState
     /// Inode number of the network namespace; nil where those of all are taken together.
     public var netns: UInt32?
     public var owner = Owner.unknown
@@ -55,7 +41,7 @@ public struct SocketCensus: Sendable {
     public var localPort: UInt16?
     public var peerPort: UInt16?
 
-    public init(state: State, netns: UInt32?) {
+    public init(state: TCPState, netns: UInt32?) {
       self.state = state
       self.netns = netns
     }
@@ -122,26 +108,8 @@ public struct SocketCensus: Sendable {
     timeWaits = []
   }
 
-  public func total(_ state: State? = nil) -> Int {
+  public func total(_ state: TCPState? = nil) -> Int {
     groups.reduce(0) { $0 + (state == nil || $1.key.state == state ? $1.value.sockets : 0) }
-  }
-}
-
-extension SocketCensus.State {
-  /// As ss and RFC 9293 write it, with underscores.
-  public var name: String {
-    switch self {
-    case .established: "ESTABLISHED"
-    case .synSent: "SYN_SENT"
-    case .synReceived: "SYN_RECV"
-    case .finWait1: "FIN_WAIT1"
-    case .finWait2: "FIN_WAIT2"
-    case .timeWait: "TIME_WAIT"
-    case .closeWait: "CLOSE_WAIT"
-    case .lastAck: "LAST_ACK"
-    case .listen: "LISTEN"
-    case .closing: "CLOSING"
-    }
   }
 }
 

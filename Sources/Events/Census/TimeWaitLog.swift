@@ -18,7 +18,7 @@ public struct TimeWaitLog: Sendable {
   public mutating func add(_ event: Event) {
     switch event {
     case .origin(let origin):
-      guard case .timeWait = origin.state else { return }
+      guard case .timeWait = origin.kind else { return }
       var connection = origin.connection
       connection.isMapped = false
       entries[connection] = Entry(process: origin.process, role: origin.role, began: origin.time)

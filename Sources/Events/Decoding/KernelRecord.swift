@@ -31,8 +31,8 @@ public struct KernelOrigin: Sendable {
   public var kind: Kind
   /// Names the connection while the tracer runs: the socket's cookie, where the programs know it.
   public var socket: UInt64
-  /// A small socket has taken over.
-  public var isSmall: Bool
+  /// A time_wait socket has taken over.
+  public var isTimeWaitSocket: Bool
   /// It is closed; whether a reset was sent is not known yet.
   public var isOver: Bool
   /// The device that the socket is bound to; 0: none.
@@ -49,7 +49,7 @@ public struct KernelOrigin: Sendable {
   public var openedNanoseconds: UInt64?
   public var sinceNanoseconds: UInt64
   public var isSinceEstimate: Bool
-  /// nil where the kernel no longer knows: a small socket older than the tracer.
+  /// nil where the kernel no longer knows: a time_wait socket older than the tracer.
   public var bytesSent: UInt64?
   public var bytesReceived: UInt64?
   public var unreadBytes: UInt32
@@ -76,7 +76,7 @@ public struct KernelOrigin: Sendable {
     guard let kind = Kind(rawValue: wire.kind) else { throw .unknownKind(wire.kind) }
     self.kind = kind
     socket = wire.key
-    isSmall = wire.phase == WIRE_PHASE_SMALL.rawValue
+    isTimeWaitSocket = wire.phase == WIRE_PHASE_TIME_WAIT_SOCKET.rawValue
     isOver = wire.phase == WIRE_PHASE_OVER.rawValue
     interface = wire.interface
     connection = Connection(wire)

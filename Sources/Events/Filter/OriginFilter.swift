@@ -1,14 +1,15 @@
 /// Which origins are told. Ports, family and network namespace are filtered by the kernel already, as are the
 /// pids of a TIME_WAIT and of a FIN_WAIT2; what is left needs the holders or a name.
 public struct OriginFilter: Sendable {
-  public enum State: String, Sendable, CaseIterable {
+  /// As `--state` names them.
+  public enum Kind: String, Sendable, CaseIterable {
     case timeWait = "time_wait"
     case closeWait = "close_wait"
     case finWait2 = "fin_wait2"
     case reset
 
     /// What is told unless something else is asked for.
-    public static let usual: Set<State> = [.timeWait, .closeWait, .finWait2]
+    public static let usual: Set<Kind> = [.timeWait, .closeWait, .finWait2]
   }
 
   /// Empty: every process.
@@ -27,7 +28,7 @@ public struct OriginFilter: Sendable {
     if !peers.isEmpty, !peers.contains(where: { $0.matches(origin.connection) }) { return false }
     if pids.isEmpty && comms.isEmpty { return true }
     if let process = origin.process, passes(process) { return true }
-    guard case .closeWait(let closeWait) = origin.state else { return false }
+    guard case .closeWait(let closeWait) = origin.kind else { return false }
     return closeWait.holders.contains { passes($0.process) }
   }
 

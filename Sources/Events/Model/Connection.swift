@@ -50,10 +50,3 @@ public struct Address: Hashable, Sendable {
 
 /// Which end this is: the one that called connect(), or the one that accepted.
 public enum Role: Sendable { case client, server, unknown }
-
-/// The states of RFC 9293 that an event names.
-public enum TCPState: UInt8, Sendable {
-  case finWait1 = 4
-  case finWait2 = 5
-  case closing = 11
-}

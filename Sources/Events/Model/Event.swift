@@ -51,10 +51,10 @@ public struct Origin: Sendable {
   public var opener: Opener?
   /// From connect(), or the end of a passive handshake; nil for a connection older than the tracer.
   public var lifetimeNanoseconds: UInt64?
-  /// Payload, each byte once; nil where the kernel no longer knows (a small socket older than the tracer).
+  /// Payload, each byte once; nil where the kernel no longer knows (a time_wait socket older than the tracer).
   public var bytesSent: UInt64?
   public var bytesReceived: UInt64?
-  public var state: State
+  public var kind: Kind
   /// The process at the other end, if that is on this host and known.
   public var peerProcess: Process?
   /// Where address translation (NAT) lies between: the connection as the other end has it.
@@ -63,7 +63,8 @@ public struct Origin: Sendable {
   public var thread: Comm?
   public var openerThread: Comm?
 
-  public enum State: Sendable {
+  /// What happened to it: a state was entered, or left, or a reset was sent.
+  public enum Kind: Sendable {
     case timeWait(cause: Cause, enteredFrom: TCPState?)
     case finWait2(cause: Cause, age: Age)
     case closeWait(CloseWait)
@@ -100,7 +101,7 @@ public struct Origin: Sendable {
 
   public init(
     time: WallTime, connection: Connection, role: Role, process: Process?, attribution: Attribution,
-    opener: Opener?, lifetimeNanoseconds: UInt64?, bytesSent: UInt64?, bytesReceived: UInt64?, state: State
+    opener: Opener?, lifetimeNanoseconds: UInt64?, bytesSent: UInt64?, bytesReceived: UInt64?, kind: Kind
   ) {
     self.time = time
     self.connection = connection
@@ -111,7 +112,7 @@ public struct Origin: Sendable {
     self.lifetimeNanoseconds = lifetimeNanoseconds
     self.bytesSent = bytesSent
     self.bytesReceived = bytesReceived
-    self.state = state
+    self.kind = kind
   }
 }
 

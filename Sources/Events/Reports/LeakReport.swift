@@ -124,7 +124,7 @@ public struct LeakReport: Sendable {
 
   public mutating func add(_ origin: Origin) {
     var key = Key(process: origin.process?.identity, reason: nil, part: .leak)
-    switch origin.state {
+    switch origin.kind {
     case .closeWait(let state):
       key.reason = state.reason
       key.part = closures.part(of: origin.connection)
@@ -156,7 +156,7 @@ extension LeakReport.Group {
   fileprivate mutating func add(_ origin: Origin, _ closures: HalfClosures) {
     let connection = origin.connection
     count += 1
-    if let age = origin.state.age, age.nanoseconds >= oldest.nanoseconds { oldest = age }
+    if let age = origin.kind.age, age.nanoseconds >= oldest.nanoseconds { oldest = age }
     let isServer = origin.role == .server
     let peer = LeakReport.Peer(
       family: connection.family, address: connection.peer.address, port: isServer ? nil : connection.peer.port)
@@ -177,7 +177,7 @@ extension LeakReport.Group {
       openers[opener, default: 0] += 1
     }
     if origin.isHalfClosed { halfClosed += 1 }
-    if case .closeWait(let closeWait) = origin.state { add(closeWait) }
+    if case .closeWait(let closeWait) = origin.kind { add(closeWait) }
   }
 
   private mutating func add(_ closeWait: Origin.CloseWait) {

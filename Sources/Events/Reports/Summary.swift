@@ -28,7 +28,7 @@ public struct Summary: Sendable {
 
     var total: Int { timeWait + closeWait + finWait2 + resets }
 
-    fileprivate mutating func count(_ state: Origin.State) {
+    fileprivate mutating func count(_ state: Origin.Kind) {
       switch state {
       case .timeWait: timeWait += 1
       case .closeWait: closeWait += 1
@@ -82,7 +82,7 @@ public struct Tally {
 
   public mutating func count(_ origin: Origin) {
     let process = origin.process
-    switch origin.state {
+    switch origin.kind {
     case .timeWait: timeWait.count(isAttributed: process != nil)
     case .closeWait: closeWait.count(isAttributed: process != nil)
     case .finWait2: finWait2.count(isAttributed: process != nil)
@@ -90,7 +90,7 @@ public struct Tally {
     case .closeWaitEnd: return
     }
     guard let process else { return }
-    lines[process.identity, default: Summary.Line(process: process)].count(origin.state)
+    lines[process.identity, default: Summary.Line(process: process)].count(origin.kind)
   }
 
   /// Adds another account to this one.

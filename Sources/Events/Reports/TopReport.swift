@@ -134,7 +134,7 @@ public struct TopReport: Sendable {
     }
 
     mutating func add(_ origin: Origin, _ leakNanoseconds: UInt64) {
-      guard case .closeWait(let closeWait) = origin.state else { return }
+      guard case .closeWait(let closeWait) = origin.kind else { return }
       total.closeWaits += 1
       if closeWait.age.nanoseconds >= leakNanoseconds { total.leaked += 1 }
       if closeWait.age.nanoseconds >= total.oldest?.nanoseconds ?? 0 { total.oldest = closeWait.age }

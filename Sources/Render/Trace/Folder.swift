@@ -56,7 +56,7 @@ public struct Folder {
 extension Folder.Key {
   fileprivate init(_ origin: Origin) {
     state =
-      switch origin.state {
+      switch origin.kind {
       case .timeWait: 0
       case .finWait2: 1
       case .closeWait: 2

@@ -43,7 +43,7 @@ public struct JSONRenderer {
   }
 
   private func render(_ origin: Origin, _ line: inout LineBuffer) {
-    line.append(origin.state.name)
+    line.append(origin.kind.name)
     line.append("\"")
     line.field("time", origin.time)
     line.append(origin.connection.family == .ipv4 ? ",\"family\":\"ipv4\"" : ",\"family\":\"ipv6\"")
@@ -97,10 +97,10 @@ public struct JSONRenderer {
     }
     line.field("bytes_sent", origin.bytesSent)
     line.field("bytes_received", origin.bytesReceived)
-    render(origin.state, &line)
+    render(origin.kind, &line)
   }
 
-  private func render(_ state: Origin.State, _ line: inout LineBuffer) {
+  private func render(_ state: Origin.Kind, _ line: inout LineBuffer) {
     switch state {
     case .timeWait(let cause, let enteredFrom):
       line.field("cause", word: cause.rawValue)
@@ -264,7 +264,7 @@ extension LineBuffer {
   }
 }
 
-extension Origin.State {
+extension Origin.Kind {
   var name: StaticString {
     switch self {
     case .timeWait: "time_wait"
@@ -272,16 +272,6 @@ extension Origin.State {
     case .closeWait: "close_wait"
     case .closeWaitEnd: "close_wait_end"
     case .reset: "reset"
-    }
-  }
-}
-
-extension TCPState {
-  var name: String {
-    switch self {
-    case .finWait1: "FIN_WAIT1"
-    case .finWait2: "FIN_WAIT2"
-    case .closing: "CLOSING"
     }
   }
 }

@@ -39,10 +39,10 @@ public struct TextRenderer {
     line.pad(from: start, to: Column.state)
     // Colours have no width: what follows is aligned by what was written before them.
     let stateStart = line.count
-    if isColoured { line.append(origin.state.colour) }
-    line.append(origin.state.label)
+    if isColoured { line.append(origin.kind.colour) }
+    line.append(origin.kind.label)
     if isColoured { line.append("\u{1b}[0m") }
-    let hidden = isColoured ? origin.state.colour.utf8CodeUnitCount + 4 : 0
+    let hidden = isColoured ? origin.kind.colour.utf8CodeUnitCount + 4 : 0
     line.pad(from: stateStart, to: Column.pid - Column.state + hidden)
     let rest = start + hidden
     if let process = origin.process {
@@ -76,7 +76,7 @@ public struct TextRenderer {
   }
 
   private func renderLife(_ origin: Origin, _ line: inout LineBuffer) {
-    switch origin.state {
+    switch origin.kind {
     case .timeWait, .reset:
       if let lifetime = origin.lifetimeNanoseconds { line.append(span: lifetime) } else { line.append("-") }
     case .finWait2(_, let age): line.append("for ", age)
@@ -86,7 +86,7 @@ public struct TextRenderer {
   }
 
   private func renderCause(_ origin: Origin, _ isWhole: Bool, _ line: inout LineBuffer) {
-    switch origin.state {
+    switch origin.kind {
     case .timeWait(let cause, _): line.append(cause.rawValue)
     case .finWait2(let cause, _):
       line.append(cause.rawValue)
@@ -172,7 +172,7 @@ extension LineBuffer {
   }
 }
 
-extension Origin.State {
+extension Origin.Kind {
   fileprivate var label: StaticString {
     switch self {
     case .timeWait: "TIME_WAIT"

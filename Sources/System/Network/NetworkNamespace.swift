@@ -84,7 +84,8 @@ public struct NetworkNamespace: Hashable, Sendable {
   public func enter<Result>(_ body: () throws -> Result) throws -> Result {
     if try NetworkNamespace(path: "/proc/thread-self/ns/net").inode == inode { return try body() }
     let here = try FileDescriptor.reading("/proc/thread-self/ns/net")
-    let result = csystem_enter_network_namespace(try FileDescriptor.reading(path).number)
+    let there = try FileDescriptor.reading(path)
+    let result = csystem_enter_network_namespace(there.number)
     guard result == 0 else { throw SystemError("enter", "network namespace \(path)", code: -result) }
     defer { _ = csystem_enter_network_namespace(here.number) }
     return try body()

@@ -2,9 +2,9 @@
 public struct SocketUsage: Equatable, Sendable {
   /// In the tables: listening, connected or closing, over IPv4 and IPv6.
   public var inUse = 0
-  /// Small sockets: TIME_WAIT, and FIN_WAIT2 after close().
-  public var small = 0
-  /// Of all namespaces together, small ones not counted.
+  /// Time_wait sockets: TIME_WAIT, and FIN_WAIT2 after close().
+  public var timeWaitSockets = 0
+  /// Of all namespaces together, time_wait sockets not counted.
   public var allocated = 0
 
   /// Of the namespace that the calling thread is in; nil if `/proc` does not say.
@@ -18,12 +18,12 @@ public struct SocketUsage: Equatable, Sendable {
   }
 
   init?(sockstat: String, sockstat6: String) {
-    guard let plain = Self.numbers("TCP:", in: sockstat), let inUse = plain["inuse"], let small = plain["tw"]
+    guard let plain = Self.numbers("TCP:", in: sockstat), let inUse = plain["inuse"], let timeWaitSockets = plain["tw"]
     else {
       return nil
     }
     self.inUse = inUse + (Self.numbers("TCP6:", in: sockstat6)?["inuse"] ?? 0)
-    self.small = small
+    self.timeWaitSockets = timeWaitSockets
     allocated = plain["alloc"] ?? 0
   }
 

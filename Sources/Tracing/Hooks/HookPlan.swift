@@ -11,8 +11,8 @@ struct HookPlan {
   var state: KernelProgram
   /// Who accepted; nil: known from open files alone.
   var accept: KernelProgram?
-  /// When a small socket enters TIME_WAIT; nil: the frontend looks.
-  var smallSocket: KernelProgram?
+  /// When a time_wait socket enters TIME_WAIT; nil: the frontend looks.
+  var timeWaitSocket: KernelProgram?
   /// These are run when the frontend asks. nil: it asks otherwise.
   var audit: KernelProgram?
   var files: KernelProgram?
@@ -38,7 +38,7 @@ struct HookPlan {
 
   /// In the order in which they must be attached: an understudy looks at what the programs before it have done.
   var attached: [KernelProgram] {
-    states + [accept, smallSocket, fork, reset].compactMap(\.self)
+    states + [accept, timeWaitSocket, fork, reset].compactMap(\.self)
   }
 
   var onDemand: [KernelProgram] { [audit, files, sockets].compactMap(\.self) }
@@ -48,7 +48,7 @@ struct HookPlan {
 
   /// What is used, in the words of libbpf.
   var hooks: [String] {
-    ([state] + [accept, smallSocket, files, sockets, reset].compactMap(\.self)).map(\.hook)
+    ([state] + [accept, timeWaitSocket, files, sockets, reset].compactMap(\.self)).map(\.hook)
   }
 
   /// Changes of state that no program saw.
@@ -136,8 +136,8 @@ extension HookPlan {
     }
     // With the exits of functions comes the next best thing, where this one is refused.
     let packetEndKind = wishes.choice == .fentry ? HookChoice.fentry : .tracepoint
-    plan.smallSocket = choose([
-      (.smallSocketExit, .fentry, support.smallSocketExit),
+    plan.timeWaitSocket = choose([
+      (.timeWaitSocketExit, .fentry, support.timeWaitSocketExit),
       (.packetEnd, packetEndKind, support.packetEndRefusal(onlyCounts: wishes.onlyCounts)),
     ])
     if wishes.onlyCounts && !refusals.isEmpty { refusals[refusals.count - 1].isFelt = false }

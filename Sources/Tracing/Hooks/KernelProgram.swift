@@ -41,8 +41,8 @@ extension KernelProgram {
     "handle_read", "tp_btf/tcp_rcv_space_adjust",
     lost: "who accepted is not known, unless accept can be hooked")
 
-  static let smallSocketExit = KernelProgram(
-    "handle_small_socket", "fexit/tcp_timewait_state_process",
+  static let timeWaitSocketExit = KernelProgram(
+    "handle_time_wait_socket", "fexit/tcp_timewait_state_process",
     lost: "a TIME_WAIT after FIN_WAIT2 is known from the end of a packet, or by looking")
   static let packetEnd = KernelProgram(
     "handle_packet_end", "tp_btf/kfree_skb",
@@ -69,7 +69,7 @@ extension KernelProgram {
 
   static let all =
     [state, stateSince7] + understudies + [
-      rawState, acceptExit, acceptReturn, firstRead, smallSocketExit, packetEnd, audit, visitFiles,
+      rawState, acceptExit, acceptReturn, firstRead, timeWaitSocketExit, packetEnd, audit, visitFiles,
       visitFilesBefore5_17, visitSockets, reset, fork,
     ]
 

@@ -7,7 +7,7 @@ import System
 struct KernelSupport {
   /// These are nil, or why not.
   var acceptExit: String?
-  var smallSocketExit: String?
+  var timeWaitSocketExit: String?
   var kprobes: String?
   /// v5.12, c5dbb89fc2ac: a tracing program may ask for a socket's cookie.
   var cookies: String?
@@ -30,7 +30,7 @@ extension KernelSupport {
       ? Self.refusal(ofExit: "inet_csk_accept", types) : "the kernel does not give its result to programs"
     cookies =
       types.hasFunction("bpf_get_socket_ptr_cookie") ? nil : "the kernel gives programs no cookie of a socket"
-    smallSocketExit = Self.refusal(ofExit: "tcp_timewait_state_process", types)
+    timeWaitSocketExit = Self.refusal(ofExit: "tcp_timewait_state_process", types)
     kprobes = Host.hasKprobes ? nil : "the kernel has no kprobes"
     packetEndNamesSocket = types.argumentCount(ofTracepoint: "kfree_skb") == 4
     hasLoops = types.hasHelper("BPF_FUNC_loop")

@@ -39,21 +39,9 @@ final class Diagnoses {
     }
   }
 
-  func forEachSocket(of netns: UInt32, states: [UInt32], _ body: (DiagnosedSocket) -> Void) {
-    try? boxes[netns]?.diagnosis.forEachSocket(states: states.reduce(0) { $0 | 1 << $1 }, body)
+  func forEachSocket(of netns: UInt32, states: [TCPState], _ body: (DiagnosedSocket) -> Void) {
+    try? boxes[netns]?.diagnosis.forEachSocket(states: states.reduce(0) { $0 | $1.bit }, body)
   }
-}
-
-/// States as the kernel numbers them.
-enum State {
-  static let finWait1: UInt32 = 4
-  static let finWait2: UInt32 = 5
-  static let timeWait: UInt32 = 6
-  static let closeWait: UInt32 = 8
-  static let listen: UInt32 = 10
-  static let closing: UInt32 = 11
-  /// A request socket, before it is a connection's.
-  static let newSynReceived: UInt8 = 12
 }
 
 extension DiagnosedSocket {
@@ -115,13 +103,16 @@ extension DiagnosedSocket {
     return own.port == other.port && (isAny || own.address == other.address)
   }
 
+  /// nil of a request socket.
+  var tcpState: TCPState? { TCPState(rawValue: state) }
+
   /// As in bpf/origin.bpf.h, role_of().
   var role: UInt8 {
     guard has_counts, !is_time_wait else { return UInt8(WIRE_ROLE_UNKNOWN.rawValue) }
     let unacknowledged = UInt64(send_queue) &- UInt64(not_sent)
     var beyond = bytes_acked &+ unacknowledged &- (bytes_sent &- bytes_retransmitted)
-    if UInt32(state) == State.finWait2 { beyond &-= 1 }
-    guard [State.closeWait, State.finWait2].contains(UInt32(state)), beyond <= 1 else { return 0 }
+    if tcpState == .finWait2 { beyond &-= 1 }
+    guard tcpState == .closeWait || tcpState == .finWait2, beyond <= 1 else { return 0 }
     return UInt8((beyond == 1 ? WIRE_ROLE_CLIENT : WIRE_ROLE_SERVER).rawValue)
   }
 }

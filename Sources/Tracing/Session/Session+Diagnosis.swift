@@ -17,7 +17,7 @@ extension Session {
 
   /// Is its TIME_WAIT told by the program on states, which knows the same connection by another key?
   private func isToldByAnother(_ record: KernelOrigin) -> Bool {
-    !plan.isTyped && diagnoses.seeded.contains(record.socket) && !record.isSmall
+    !plan.isTyped && diagnoses.seeded.contains(record.socket) && !record.isTimeWaitSocket
   }
 
   /// Connections whose socket is gone, though no program saw it go.
@@ -29,10 +29,10 @@ extension Session {
     }
     for record in gone {
       switch find(record) {
-      case .found(let socket) where UInt32(socket.state) == State.timeWait:
-        try settle(record, found: isToldByAnother(record) ? .max : State.timeWait)
+      case .found(let socket) where socket.tcpState == .timeWait:
+        try settle(record, found: isToldByAnother(record) ? .max : UInt32(TCPState.timeWait.rawValue))
       case .found(let socket): hand(record, socket, minAge: minAge, body)
-      case .none where record.isSmall:
+      case .none where record.isTimeWaitSocket:
         // Nobody knew that there was one.
         try settle(record, found: .max)
       case .none, .unknown:
@@ -60,7 +60,7 @@ extension Session {
       }
       switch find(record) {
       case .unknown: break
-      case .found(let socket) where UInt32(socket.state) == State.timeWait:
+      case .found(let socket) where socket.tcpState == .timeWait:
         guard take(record), !isToldByAnother(record) else { continue }
         guard !settings.countsOnly else {
           note(1, .counts)
@@ -74,7 +74,7 @@ extension Session {
         guard take(record) else { continue }
         if record.kind == .closeWait {
           if ledger.hasTold(record.socket) { tellEnd(record) }
-        } else if !(record.isSmall && plan.smallSocket != nil) {
+        } else if !(record.isTimeWaitSocket && plan.timeWaitSocket != nil) {
           rounds.unconfirmed += 1
         }
       }
@@ -112,8 +112,8 @@ extension Session {
   ) {
     var record = record
     guard record.timeNanoseconds &- record.sinceNanoseconds >= minAge else { return }
-    switch UInt32(socket.state) {
-    case State.closeWait:
+    switch socket.tcpState {
+    case .closeWait:
       record.kind = .closeWait
       // The peer's FIN counts as one byte that is not read, and as one that was received.
       record.unreadBytes = socket.receive_queue > 0 ? socket.receive_queue - 1 : 0
@@ -122,7 +122,7 @@ extension Session {
         socket.inode == 0
         ? .notAccepted
         : socket.receive_queue > 1 ? .dataUnread : socket.receive_queue == 1 ? .eofUnread : .eofRead
-    case State.finWait2:
+    case .finWait2:
       guard settings.states.contains(.finWait2) else { return }
       record.kind = .finWait2
     default: return
@@ -139,7 +139,7 @@ extension Session {
   /// Sockets that end, of before the tracer. Where the programs have no cookies they know them by other keys: those that
   /// they have met are left out.
   func seedByDiagnosis(_ netns: UInt32) throws {
-    let states = [State.finWait1, State.finWait2, State.closeWait, State.closing]
+    let states: [TCPState] = [.finWait1, .finWait2, .closeWait, .closing]
     var sockets: [DiagnosedSocket] = []
     diagnoses.forEachSocket(of: netns, states: states) { sockets.append($0) }
     var known: Set<Connection> = []
@@ -149,11 +149,11 @@ extension Session {
       }
     }
     for socket in sockets where !known.contains(socket.connection(netns: netns)) {
-      let isCloseWait = UInt32(socket.state) == State.closeWait
+      let isCloseWait = socket.tcpState == .closeWait
       var origin = wire_origin()
       origin.key = socket.cookie
       origin.kind = UInt8((isCloseWait ? WIRE_CLOSE_WAIT : WIRE_FIN_WAIT2).rawValue)
-      origin.phase = socket.is_time_wait ? WIRE_PHASE_SMALL.rawValue : WIRE_PHASE_ENDING.rawValue
+      origin.phase = socket.is_time_wait ? WIRE_PHASE_TIME_WAIT_SOCKET.rawValue : WIRE_PHASE_ENDING.rawValue
       origin.family = socket.family
       origin.mapped = socket.connection(netns: netns).isMapped ? 1 : 0
       (origin.local_address, origin.peer_address) = (socket.local_address, socket.peer_address)
@@ -181,8 +181,8 @@ extension Session {
     var owned: [UInt32: [(key: UInt64, queue: AcceptQueue?)]] = [:]
     for netns in diagnoses.namespaces {
       var listeners: [DiagnosedSocket] = []
-      diagnoses.forEachSocket(of: netns, states: [State.listen]) { listeners.append($0) }
-      diagnoses.forEachSocket(of: netns, states: [State.closeWait]) { socket in
+      diagnoses.forEachSocket(of: netns, states: [.listen]) { listeners.append($0) }
+      diagnoses.forEachSocket(of: netns, states: [.closeWait]) { socket in
         guard let key = keys[socket.connection(netns: netns)] else { return }
         if socket.inode != 0 { return owned[socket.inode, default: []].append((key, nil)) }
         let candidates = listeners.filter { $0.accepts(socket) }

@@ -30,7 +30,7 @@ struct Rounds {
 
   /// However large the host: who waits is not told later than this.
   static let longestPause: UInt64 = 5_000_000_000
-  /// However many small sockets there are: a TIME_WAIT that no hook tells is not told later than this.
+  /// However many time_wait sockets there are: a TIME_WAIT that no hook tells is not told later than this.
   static let longestDelay: UInt64 = 1_000_000_000
   /// How often connections are looked at that have not begun to end, as far as any program has seen.
   static let fullPause: UInt64 = 10_000_000_000
@@ -38,7 +38,7 @@ struct Rounds {
 
 extension Session {
   func playRound() throws {
-    let longest = plan.smallSocket == nil ? Rounds.longestDelay : Rounds.longestPause
+    let longest = plan.timeWaitSocket == nil ? Rounds.longestDelay : Rounds.longestPause
     try sparingly(\.nextAudit, longestPause: longest) { try tellWaiting(minAge: settings.minAgeNanoseconds) }
   }
 

@@ -92,7 +92,7 @@ final class Session {
     object.withSettings { wire in
       settings.write(to: &wire)
       wire.typed = plan.isTyped ? 1 : 0
-      wire.small_sockets_hooked = plan.smallSocket == nil ? 0 : 1
+      wire.time_wait_sockets_hooked = plan.timeWaitSocket == nil ? 0 : 1
       wire.has_understudies = plan.needsUnderstudies ? 1 : 0
       wire.want_resets = plan.reset == nil ? 0 : 1
       wire.accept_hooked = plan.accept == .acceptExit || plan.accept == .acceptReturn ? 1 : 0
@@ -254,7 +254,7 @@ final class Session {
     note(upTo: losses.openers_full + losses.connections_full, .socketMemory)
     note(upTo: losses.targets_full, .followedProcesses)
     note(upTo: losses.counts_full, .counts)
-    note(upTo: losses.small_gone + rounds.unconfirmed, .unconfirmed)
+    note(upTo: losses.time_wait_sockets_gone + rounds.unconfirmed, .unconfirmed)
     func missed(_ program: String) -> UInt64 { (try? object.missedRuns(of: program)) ?? 0 }
     note(upTo: plan.skippedRuns(missed: missed, rescued: { object.losses.rescued }), .skippedRun)
     skippedAccepts = plan.skippedAccepts(missed: missed)

@@ -6,7 +6,7 @@ import System
 /// What to count, and by what.
 public struct CensusSettings: Sendable {
   public var filters: TraceSettings
-  public var states = Set(SocketCensus.State.allCases)
+  public var states = Set(TCPState.allCases)
   public var details: SocketCensus.Details
 
   public init(_ filters: TraceSettings = TraceSettings(), details: SocketCensus.Details = []) {
@@ -44,7 +44,7 @@ public enum CensusReader {
     if settings.details.contains(.owner) {
       // A socket has a cookie, by which the programs name it, once somebody has asked for it.
       try forEachNamespace(settings.filters) { _ in
-        try SocketDiagnosis.open().forEachSocket(states: ~(1 << State.timeWait), withCounts: false) { _ in }
+        try SocketDiagnosis.open().forEachSocket(states: ~TCPState.timeWait.bit, withCounts: false) { _ in }
       }
       owners = try SocketOwners.read(settings.filters)
       means.hooks += owners.refusal == nil ? [KernelProgram.visitFiles.hook] : ["/proc"]
@@ -81,17 +81,17 @@ extension CensusSettings {
     _ netns: UInt32, _ owners: SocketOwners, listsTimeWaits: Bool, into census: inout SocketCensus
   ) throws(SystemError) {
     // The kernel has one table for all namespaces, and goes over the whole of it for each.
-    if let usage = SocketUsage.ofThread, usage.inUse == 0, usage.small == 0 { return }
+    if let usage = SocketUsage.ofThread, usage.inUse == 0, usage.timeWaitSockets == 0 { return }
     let diagnosis = try SocketDiagnosis.open()
     var listeners = Listeners()
     if !details.isDisjoint(with: [.role, .tuple, .owner]) {
-      try diagnosis.forEachSocket(states: 1 << State.listen) { listeners.insert($0) }
+      try diagnosis.forEachSocket(states: TCPState.listen.bit) { listeners.insert($0) }
     }
     let needsCounts = !details.isDisjoint(with: [.role, .tuple])
     try diagnosis.forEachSocket(states: diagnosedStates, withCounts: needsCounts) { socket in
       // As the kernel numbers them request sockets are in a state of their own.
       let state =
-        socket.state == State.newSynReceived ? .synReceived : SocketCensus.State(rawValue: socket.state)
+        socket.state == TCPState.requestSocket ? .synReceived : socket.tcpState
       guard let state, states.contains(state) else { return }
       guard needsTuple || listsTimeWaits || details.contains(.owner) else {
         return census.add(.init(state: state, netns: netns), .init(sockets: 1))
@@ -119,8 +119,8 @@ extension CensusSettings {
   }
 
   private var diagnosedStates: UInt32 {
-    let asked = states.reduce(UInt32(0)) { $0 | 1 << UInt32($1.rawValue) }
-    return states.contains(.synReceived) ? asked | 1 << UInt32(State.newSynReceived) : asked
+    let asked = states.reduce(0) { $0 | $1.bit }
+    return states.contains(.synReceived) ? asked | 1 << UInt32(TCPState.requestSocket) : asked
   }
 }
 
@@ -139,8 +139,8 @@ private struct Listeners {
 
   mutating func insert(_ socket: DiagnosedSocket) { byPort[socket.local_port, default: []].append(socket) }
 
-  /// A small socket knows nothing of it, yet connect() takes no local port that somebody listens at.
-  func role(of socket: DiagnosedSocket, _ state: SocketCensus.State) -> Role {
+  /// A time_wait socket knows nothing of it, yet connect() takes no local port that somebody listens at.
+  func role(of socket: DiagnosedSocket, _ state: TCPState) -> Role {
     switch (state, socket.role) {
     case (.listen, _), (_, 2): .server
     case (.synSent, _), (_, 1): .client
@@ -150,7 +150,7 @@ private struct Listeners {
 
   /// Of a socket that no process has. Several listeners may share a port: which of them has it is not known here.
   func owner(
-    of socket: DiagnosedSocket, _ state: SocketCensus.State, _ owners: SocketOwners
+    of socket: DiagnosedSocket, _ state: TCPState, _ owners: SocketOwners
   ) -> SocketCensus.Owner {
     switch state {
     case .timeWait: return .beforeWatch

@@ -73,7 +73,7 @@ extension Facts {
           return facts
         }
       })
-    smallSocketBytes = (
+    timeWaitSocketBytes = (
       after.slabs.flatMap { KernelTables.objectSize(of: "tw_sock_TCP", $0) },
       after.slabs.flatMap { KernelTables.objectSize(of: "tw_sock_TCPv6", $0) }
     )

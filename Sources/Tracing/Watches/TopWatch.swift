@@ -37,7 +37,7 @@ public final class TopWatch {
   /// How often `settle` has to be called.
   public var roundNanoseconds: UInt64 { TraceSettings.roundNanoseconds }
 
-  /// Finds the small sockets that have entered TIME_WAIT and that no hook has told.
+  /// Finds the time_wait sockets that have entered TIME_WAIT and that no hook has told.
   public func settle() throws { try explained { try session.settle() } }
 
   /// Which programs are used, and which better ones are not.

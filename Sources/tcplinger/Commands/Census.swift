@@ -28,7 +28,7 @@ struct Census: ParsableCommand {
 
   @Option(
     help: "Only this state, such as time_wait; repeat for more. (default: all; of peers and tuples time_wait)")
-  var state: [SocketCensus.State] = []
+  var state: [TCPState] = []
 
   @Option(help: "Rows that are shown. (default: 20; with --json all)")
   var top: Int?
@@ -96,7 +96,7 @@ struct Census: ParsableCommand {
 
 extension CensusReport.Grouping: ExpressibleByArgument {}
 
-extension SocketCensus.State: ExpressibleByArgument {
+extension TCPState: ExpressibleByArgument {
   public init?(argument: String) {
     guard let state = Self.allCases.first(where: { $0.name.lowercased() == argument }) else { return nil }
     self = state

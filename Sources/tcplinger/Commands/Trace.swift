@@ -27,7 +27,7 @@ struct Trace: ParsableCommand {
     help:
       "Only this state: time_wait, close_wait, fin_wait2 or reset; repeat for more. Not asked for, resets are not shown."
   )
-  var state: [OriginFilter.State] = []
+  var state: [OriginFilter.Kind] = []
 
   @Option(
     help:

@@ -102,7 +102,7 @@ struct NamespaceArgument: Equatable, Sendable {
   }
 }
 
-extension OriginFilter.State: ExpressibleByArgument {}
+extension OriginFilter.Kind: ExpressibleByArgument {}
 extension HookChoice: ExpressibleByArgument {}
 
 /// Which end of the connection is this host's.

@@ -74,7 +74,7 @@ struct CensusRun: ~Copyable {
     try print(report)
   }
 
-  /// What began before the count is in the log when this returns: the reader looks for small sockets at least four
+  /// What began before the count is in the log when this returns: the reader looks for time_wait sockets at least four
   /// times a second, so a turn of it that begins after that has seen them.
   private mutating func catchUp(_ tracer: Tracer) throws {
     _ = try wait(until: Host.bootNanoseconds + Self.longestRound, heedsSignals: false)

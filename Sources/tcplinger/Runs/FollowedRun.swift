@@ -86,7 +86,7 @@ struct FollowedRun: ~Copyable {
       switch event {
       case .origin(let origin):
         tally.count(origin)
-        switch origin.state {
+        switch origin.kind {
         case .closeWait:
           leaks.append(origin)
           stays[origin.connection] = HalfClosures.Stay(origin)
@@ -111,7 +111,7 @@ struct FollowedRun: ~Copyable {
   private func judged() -> (leaked: Int, excused: Int) {
     let closures = HalfClosures(Array(stays.values), now: Host.now)
     let parts = stays.values.compactMap { stay -> HalfClosures.Part? in
-      guard case .closeWait = stay.origin.state else { return nil }
+      guard case .closeWait = stay.origin.kind else { return nil }
       return closures.part(of: stay.origin.connection)
     }
     let leaked = parts.count { $0 == .leak }

@@ -144,7 +144,7 @@ struct LeakLook: ~Copyable {
 
 extension Origin {
   fileprivate var listeners: [Holder] {
-    if case .closeWait(let closeWait) = state { closeWait.listeners } else { [] }
+    if case .closeWait(let closeWait) = kind { closeWait.listeners } else { [] }
   }
 }
 

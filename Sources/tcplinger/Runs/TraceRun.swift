@@ -62,7 +62,7 @@ struct TraceRun: ~Copyable {
         if isFull { break }
         printer.add(origin)
         tally.count(origin)
-        if case .closeWaitEnd = origin.state {} else { printed += 1 }
+        if case .closeWaitEnd = origin.kind {} else { printed += 1 }
       case .lost(let loss):
         printer.add(loss)
         tally.count(loss)
