@@ -23,7 +23,7 @@ shell_files := .ci/run $(filter-out scripts/benchmark,$(wildcard scripts/*))
 # Only root may trace.
 as_root := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: help build demo run test test-kernels test-false-alarms bench fmt lint release test-release doctor clean
+.PHONY: help build demo run test test-unit test-kernels test-false-alarms bench fmt lint release test-release doctor clean
 
 build: set-up-build $(skeleton) ## The release binary: .build/release/tcplinger
 	@swift build -c release
@@ -37,6 +37,9 @@ run: build ## Traces until Ctrl-C: make run ARGS='--json --peer-port 443'
 test: set-up-test build ## Every test; those of the kernel need root
 	@swift test --no-parallel 2>&1 | tee .build/test.log || { \
 		echo "What failed, of all that is in .build/test.log:"; grep '^✘' .build/test.log; exit 1; }
+
+test-unit: set-up-build $(skeleton) ## The tests that need no root, in a minute
+	@swift test --skip KernelTests --skip EndToEndTests
 
 test-kernels: set-up-kernels build ## The kernel tests on other kernels, in virtual machines
 	@swift build --build-tests

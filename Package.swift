@@ -59,7 +59,7 @@ let package = Package(
     tests("DiagnosisTests", ["Diagnosis", "Events"]),
     tests("RenderTests", ["Diagnosis", "Events", "Render"]),
     tests("SystemTests", ["System"]),
-    tests("CommandTests", ["tcplinger"]),
+    tests("CommandTests", ["System", "tcplinger"]),
     tests("TracingTests", ["BPF", "Events", "System", "Tracing"]),
 
     // What the tests on real sockets are made of, and the program that plays the processes.

@@ -313,7 +313,7 @@ private let timeWait = Origin.Kind.timeWait(cause: .close, enteredFrom: .finWait
       String(decoding: text.bytes, as: UTF8.self) == """
         CLOSE_WAIT: the peer has closed, the process has not
         PID     COMM             COUNT    REASON        OLDEST   GROWTH     DESCRIPTORS         PEERS
-        4123    nginx            3        eof_read      5s       -3/s       790/1,000           10.0.0.5:8080 (3)
+        4123    nginx            3        eof_read      5s       -3.0/s     790/1,000           10.0.0.5:8080 (3)
 
         """)
     var json = LineBuffer()

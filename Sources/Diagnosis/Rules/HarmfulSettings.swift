@@ -64,22 +64,18 @@ extension Rule {
     sources: ["Documentation/networking/ip-sysctl.rst: ip_local_reserved_ports"],
     judge: inEach { _, namespace, verdict in
       guard let listeners = namespace.listeners else { return verdict.lacks("the listening ports", namespace) }
-      guard let range = namespace.settings["ip_local_port_range"], range.count == 2, range[0] <= range[1] else {
-        return verdict.lacks("ip_local_port_range", namespace)
-      }
+      guard let range = namespace.portRange else { return verdict.lacks("ip_local_port_range", namespace) }
       guard let reserved = namespace.reservedPorts else {
         return verdict.lacks("ip_local_reserved_ports", namespace)
       }
-      let inside = Set(listeners.map(\.port)).filter {
-        (range[0]...range[1]).contains(Int($0)) && !reserved.contains($0)
-      }.sorted()
+      let inside = Set(listeners.map(\.port)).filter { range.contains($0) }.sorted()
       guard !inside.isEmpty else { return }
       let shown = inside.prefix(10).map { "\($0)" }.joined(separator: ", ")
       verdict.sightings.append(
         Sighting(
           severity: .note, netns: namespace.inode, subject: .setting("ip_local_port_range"),
           seen: [
-            "\(counted(inside.count, "listening port")) between \(range[0]) and \(range[1]): \(shown)"
+            "\(counted(inside.count, "listening port")) between \(range.ports.lowerBound) and \(range.ports.upperBound): \(shown)"
               + (inside.count > 10 ? ", …" : "")
           ],
           figures: [.init("ports", inside.count)],

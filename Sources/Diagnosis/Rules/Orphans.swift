@@ -13,7 +13,8 @@ extension Rule {
     settings: [
       .init(
         "tcp_fin_timeout", helps: false,
-        "those in FIN_WAIT2 for up to 60 s become time_wait sockets, which count as TIME_WAITs and not as orphans")
+        "those in FIN_WAIT2 for up to 60 s become time_wait sockets, which count as TIME_WAITs and not as orphans"
+      )
     ],
     evidence: ["orphan in /proc/net/sockstat", "tcp_max_orphans", "TCPAbortOnMemory in /proc/net/netstat"],
     sources: [

@@ -141,13 +141,13 @@ extension Flow {
 }
 
 extension NamespaceFacts {
-  /// Ports that connect() chooses from; nil if the range is not known.
-  var usablePorts: Int? {
-    guard let range = settings["ip_local_port_range"], range.count == 2, range[0] <= range[1],
-      let low = UInt16(exactly: range[0]), let high = UInt16(exactly: range[1])
-    else { return nil }
-    return (low...high).count { !(reservedPorts?.contains($0) ?? false) }
+  /// nil: not known.
+  var portRange: PortRange? {
+    settings["ip_local_port_range"].flatMap { PortRange($0, reserved: reservedPorts) }
   }
+
+  /// Ports that connect() chooses from; nil if the range is not known.
+  var usablePorts: Int? { portRange?.size }
 }
 
 /// How far one tuple's ports are used up.

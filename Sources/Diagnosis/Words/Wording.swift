@@ -27,7 +27,7 @@ func percent(_ part: Int, of whole: Int) -> String {
 
 /// `3.2 a second`, `470 a second`.
 func rate(_ perSecond: Double) -> String {
-  perSecond < 10 ? "\((perSecond * 10).rounded() / 10) a second" : "\(text(Int(clamping(perSecond)))) a second"
+  "\(Digits.rate(perSecond)) a second"
 }
 
 /// `45 s`, `7 min`, `16 h`: as exact as a forecast can be.

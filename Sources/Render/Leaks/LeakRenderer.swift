@@ -262,16 +262,10 @@ extension LineBuffer {
   /// A number with a comma between each three digits.
   mutating func append(grouped number: Int) { append(Digits.grouped(number)) }
 
-  /// So many a second more or fewer, in the two digits that a person reads.
+  /// So many a second more or fewer.
   fileprivate mutating func append(rate: Double) {
-    let tenths = Int((rate.magnitude * 10).rounded())
-    append(tenths == 0 ? "" : rate < 0 ? "-" : "+")
-    append(tenths / 10)
-    if tenths % 10 > 0 && tenths < 100 {
-      append(".")
-      append(tenths % 10)
-    }
-    append("/s")
+    let digits = Digits.rate(rate)
+    append("\(digits == "0" ? "" : rate < 0 ? "-" : "+")\(digits)/s")
   }
 
   /// `nginx[4123]`.

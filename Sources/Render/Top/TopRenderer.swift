@@ -106,9 +106,7 @@ public struct TopRenderer {
   }
 
   private func rate(_ perSecond: Double) -> String {
-    if perSecond >= 10 || perSecond == 0 { return count(UInt64(perSecond.rounded())) }
-    let tenths = Int((perSecond * 10).rounded())
-    return "\(tenths / 10).\(tenths % 10)"
+    perSecond < 10 ? Digits.rate(perSecond) : count(UInt64(perSecond.rounded()))
   }
 
   /// What is counted is an upper bound, and more than all of it says no more than all.

@@ -21,9 +21,7 @@ public struct NetworkReading: Sendable {
   public init() {
     for name in Self.names { read("ipv4/\(name)", as: name) }
     read("core/somaxconn", as: "somaxconn")
-    reservedPorts = (try? File.text("/proc/sys/net/ipv4/ip_local_reserved_ports")).map { text in
-      String(text.filter { !$0.isWhitespace })
-    }
+    reservedPorts = Self.reservedPorts
     readCounters()
     // /proc/net is that of the process's first thread, which need not be this one.
     if let text = try? File.text("/proc/thread-self/net/sockstat") {
@@ -48,9 +46,16 @@ public struct NetworkReading: Sendable {
     public var limit: Int
   }
 
-  private mutating func read(_ path: String, as name: String) {
-    settings[name] = (try? File.text("/proc/sys/net/\(path)")).flatMap { KernelTables.numbers($0) }
+  public static var portRange: [Int]? { numbers("ipv4/ip_local_port_range") }
+
+  /// The text of ip_local_reserved_ports, often empty.
+  public static var reservedPorts: String? { try? File.text("/proc/sys/net/ipv4/ip_local_reserved_ports") }
+
+  private static func numbers(_ path: String) -> [Int]? {
+    (try? File.text("/proc/sys/net/\(path)")).flatMap { KernelTables.numbers($0) }
   }
+
+  private mutating func read(_ path: String, as name: String) { settings[name] = Self.numbers(path) }
 
   private mutating func readCounters() {
     for table in ["netstat", "snmp"] {

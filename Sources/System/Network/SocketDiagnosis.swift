@@ -38,7 +38,8 @@ public struct SocketDiagnosis: ~Copyable {
       // The pointer is used only during the call, for which `sink` is kept alive.
       return withExtendedLifetime(sink) {
         csystem_diagnosis_each(
-          descriptor.number, states, withCounts, { Sink.receive($0, $1) }, Unmanaged.passUnretained(sink).toOpaque())
+          descriptor.number, states, withCounts, { Sink.receive($0, $1) },
+          Unmanaged.passUnretained(sink).toOpaque())
       }
     }
     try Self.check(result)

@@ -18,20 +18,10 @@ public struct SocketUsage: Equatable, Sendable {
   }
 
   init?(sockstat: String, sockstat6: String) {
-    guard let plain = Self.numbers("TCP:", in: sockstat), let inUse = plain["inuse"], let timeWaitSockets = plain["tw"]
-    else {
-      return nil
-    }
-    self.inUse = inUse + (Self.numbers("TCP6:", in: sockstat6)?["inuse"] ?? 0)
+    let counts = KernelTables.socketStatistics(sockstat)
+    guard let inUse = counts["TCP.inuse"], let timeWaitSockets = counts["TCP.tw"] else { return nil }
+    self.inUse = inUse + (KernelTables.socketStatistics(sockstat6)["TCP6.inuse"] ?? 0)
     self.timeWaitSockets = timeWaitSockets
-    allocated = plain["alloc"] ?? 0
-  }
-
-  private static func numbers(_ title: String, in text: String) -> [Substring: Int]? {
-    guard let line = text.split(separator: "\n").first(where: { $0.hasPrefix("\(title) ") }) else { return nil }
-    let words = line.dropFirst(title.count).split(separator: " ")
-    var numbers: [Substring: Int] = [:]
-    for index in stride(from: 0, to: words.count - 1, by: 2) { numbers[words[index]] = Int(words[index + 1]) }
-    return numbers
+    allocated = counts["TCP.alloc"] ?? 0
   }
 }

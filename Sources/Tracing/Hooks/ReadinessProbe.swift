@@ -122,7 +122,8 @@ public enum ReadinessProbe {
     return states.map { ($0, support.cookies) } + [
       (.rawState, nil),
       (.acceptExit, support.acceptExit), (.acceptReturn, support.kprobes), (.firstRead, nil),
-      (.timeWaitSocketExit, support.timeWaitSocketExit), (.packetEnd, support.packetEndRefusal(onlyCounts: false)),
+      (.timeWaitSocketExit, support.timeWaitSocketExit),
+      (.packetEnd, support.packetEndRefusal(onlyCounts: false)),
       (.audit, nil), (visitFiles, nil), (.visitSockets, nil), (.fork, nil),
     ]
   }

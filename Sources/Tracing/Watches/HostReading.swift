@@ -63,9 +63,7 @@ extension Facts {
           var facts = NamespaceFacts(inode: inode)
           facts.path = after.paths[inode]
           facts.settings = reading.settings
-          facts.reservedPorts = reading.reservedPorts.flatMap {
-            $0.isEmpty ? PortSet([]) : try? PortSet(parsing: $0)
-          }
+          facts.reservedPorts = reading.reservedPorts.flatMap { PortRange.reserved($0) }
           facts.countersBefore = before.namespaces[inode]?.counters ?? [:]
           facts.countersAfter = reading.counters
           facts.listeners = reading.listeners?.map { Listener(port: $0.port, queue: $0.queue, limit: $0.limit) }

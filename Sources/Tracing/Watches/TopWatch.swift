@@ -28,7 +28,7 @@ public final class TopWatch {
     // Namespaces are entered here for the last time: of a later one the ports are not known.
     var ports: [UInt32: Int] = [:]
     for namespace in NetworkNamespace.all() {
-      ports[namespace.inode] = (try? namespace.enter { PortRange.size }) ?? nil
+      ports[namespace.inode] = (try? namespace.enter { PortRange.ofThread?.size }) ?? nil
     }
     self.ports = ports
     try Capabilities.keep(session.plan.kept)
@@ -73,5 +73,14 @@ public final class TopWatch {
     let holders = try session.findHolders()
     try session.forEachOrigin(ofAnyAge: true, holders: holders) { closeWaits.append($0) }
     nextWalk = now + min(20 * (Host.threadCPUNanoseconds - cpuTime), Rounds.longestPause)
+  }
+}
+
+extension PortRange {
+  /// Of the network namespace that the calling thread is in; nil: not readable.
+  fileprivate static var ofThread: PortRange? {
+    NetworkReading.portRange.flatMap {
+      PortRange($0, reserved: NetworkReading.reservedPorts.flatMap { reserved($0) })
+    }
   }
 }

@@ -42,7 +42,8 @@ struct Run: ParsableCommand {
   func validate() throws {
     if command.isEmpty { throw ValidationError("no command; write it behind --") }
     guard 0...125 ~= exitCode else {
-      throw ValidationError("--exit-code \(exitCode) is no exit status to choose; write one from 0 to 125, such as 99")
+      throw ValidationError(
+        "--exit-code \(exitCode) is no exit status to choose; write one from 0 to 125, such as 99")
     }
   }
 
@@ -63,8 +64,11 @@ struct Run: ParsableCommand {
     } catch let error as TracingError {
       throw verbosity.failure(error)
     }
-    verbosity.note(tracer.startEvent)
-    StandardError.notePidNamespace()
+    // Lines between the JSON would spoil it; the start event says the same.
+    if !json || report != nil || verbosity.verbose {
+      verbosity.note(tracer.startEvent)
+      StandardError.notePidNamespace()
+    }
     let child: ChildProcess
     do throws(SystemError) {
       child = try ChildProcess.start(command)
