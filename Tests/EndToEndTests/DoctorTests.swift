@@ -71,6 +71,14 @@ extension EndToEndTests {
       #expect(run.errors.bytes.isEmpty)
     }
 
+    @Test("On a terminal it says what it watches and how long that takes, and then takes that line back")
+    func progress() throws {
+      let terminal = try Tmux(
+        columns: 80, lines: 24, "\(try Programs.tcplinger) doctor --duration 3s | tail -n 1; exec sleep 60")
+      try terminal.screen { $0.first?.hasPrefix("watching every network namespace: ") == true }
+      try terminal.screen { lines in lines.first?.hasPrefix("watching") == false && !lines[0].isEmpty }
+    }
+
     @Test("A reader who has gone is no fault")
     func closedPipe() throws {
       let child = try Child(Programs.tcplinger, ["doctor", "--duration", "1s"])

@@ -73,7 +73,7 @@ extension KernelTests {
         + "echo 40100-40299 > /proc/sys/net/ipv4/ip_local_reserved_ports; echo 0 > /proc/sys/net/ipv4/tcp_tw_reuse"
       #expect(try Child(in: home, "/bin/sh", ["-c", write]).end() == .status(0))
       _ = try makeConnections(600, closer: "client")
-      let report = try Doctor("--netns", "\(home.pid)").stop()
+      let report = try Doctor("--netns", "\(home.pid)", "--exit-code").stop(expecting: 4)
 
       let finding = try #require(report.finding("port_exhaustion"))
       #expect(finding.severity == "warning")
@@ -92,7 +92,8 @@ extension KernelTests {
       let (client, server) = (try home.fork(), try home.fork())
       let listener = try server.listen(port: 8080)
       let talks = try (0..<9).map { _ in try Conversation(client, listener) }
-      let finding = try #require(try Doctor("--netns", "\(home.pid)").stop().finding("port_exhaustion"))
+      let doctor = try Doctor("--netns", "\(home.pid)", "--exit-code")
+      let finding = try #require(try doctor.stop(expecting: 5).finding("port_exhaustion"))
       #expect(finding.severity == "critical")
       #expect(finding.figure("open") == Double(talks.count))
       #expect(finding.figure("time_waits") == 0)
@@ -230,7 +231,7 @@ extension KernelTests {
     @Test("Nothing wrong: no finding, and the figures")
     func healthy() throws {
       let listener = try home.listen(port: 8080)
-      let doctor = try Doctor("--netns", "\(home.pid)")
+      let doctor = try Doctor("--netns", "\(home.pid)", "--exit-code")
       let talk = try Conversation(home.fork(), listener)
       try talk.client.close()
       try talk.server.readEnd()

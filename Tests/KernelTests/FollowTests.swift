@@ -41,6 +41,23 @@ extension KernelTests {
       #expect(events.first { $0.event == "close_wait_end" }?.cause == "exit")
     }
 
+    @Test(
+      "--exit-code chooses the status that says that it leaked; 0: it has its own", .onceIsEnough,
+      arguments: [(99, 99), (0, 7), (3, 3)] as [(Int, Int32)])
+    func chosenStatus(chosen: Int, status: Int32) throws {
+      let (run, events) = try follow("os._exit(7)", "--exit-code", "\(chosen)")
+      #expect(run.ending == .status(status))
+      #expect(events.last?.leaked == true)
+      #expect(run.errors.lines.last?.contains("\"command_status\":7,\"leaked\":true") == true)
+    }
+
+    @Test("A status of the command's own that means a leak as well is told apart", .onceIsEnough)
+    func ownStatus() throws {
+      let run = try Run.tcplinger(["run", "--", "/bin/sh", "-c", "exit 3"])
+      #expect(run.ending == .status(3))
+      #expect(run.errors.lines.first == "The command itself exited with 3: that is not a report of leaks")
+    }
+
     @Test("A connection that is held for too long is a leak, though it is closed then", .onceIsEnough)
     func heldTooLong() throws {
       // It is noticed by a look at all open files, of which there is one in 5 s where a processor is slow.

@@ -76,11 +76,11 @@ public final class Doctor {
   }
 
   /// Ctrl-C: what was found until now, but for a second, the shortest watch that has rates.
-  public func stop() throws -> DoctorReport {
+  public func stop(expecting status: Int32 = 0) throws -> DoctorReport {
     _ = eventually { Moment.now.milliseconds(since: began) > 1100 }
     child.send(SIGINT)
     let ending = try child.end()
-    guard ending == .status(0), let line = child.output.lines.first else {
+    guard ending == .status(status), let line = child.output.lines.first else {
       throw Failure("doctor ended with \(ending); \(child.report())")
     }
     return try JSONDecoder().decode(DoctorReport.self, from: Data(line.utf8))
