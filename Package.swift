@@ -59,7 +59,9 @@ let package = Package(
     tests("DiagnosisTests", ["Diagnosis", "Events"]),
     tests("RenderTests", ["Diagnosis", "Events", "Render"]),
     tests("SystemTests", ["System"]),
-    tests("CommandTests", ["System", "tcplinger"]),
+    tests(
+      "CommandTests",
+      ["Events", "System", "tcplinger", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
     tests("TracingTests", ["BPF", "Events", "System", "Tracing"]),
 
     // What the tests on real sockets are made of, and the program that plays the processes.

@@ -15,14 +15,21 @@ public struct CensusRenderer {
   private let report: CensusReport
   /// Names of network namespaces, by inode number.
   private let names: [UInt32: String]
+  private let isColoured: Bool
+  private let isQuiet: Bool
 
-  public init(_ report: CensusReport, names: [UInt32: String] = [:]) {
+  /// - Parameter isQuiet: rows only.
+  public init(
+    _ report: CensusReport, names: [UInt32: String] = [:], isColoured: Bool = false, isQuiet: Bool = false
+  ) {
     self.report = report
     self.names = names
+    self.isColoured = isColoured
+    self.isQuiet = isQuiet
   }
 
   public func renderText(into line: inout LineBuffer) {
-    renderHeader(&line)
+    if !isQuiet { line.heading(isColoured) { renderHeader(&$0) } }
     for row in report.rows {
       let start = line.count
       line.append(grouped: row.count.sockets)
@@ -37,8 +44,9 @@ public struct CensusRenderer {
       line.pad(from: start, to: Column.state)
       line.append("in ")
       line.append(grouped: report.leftOut.rows)
-      line.append(" more rows (--top shows more)\n")
+      line.append(" more rows (--limit shows more)\n")
     }
+    if isQuiet { return }
     line.append(grouped: report.sockets)
     line.append(report.sockets == 1 ? " socket in " : " sockets in ")
     line.append(grouped: report.namespaces)
@@ -110,6 +118,7 @@ public struct CensusRenderer {
   /// One object for one look.
   public func renderJSON(time: WallTime, into line: inout LineBuffer) {
     line.append("{\"event\":\"census\"")
+    line.field("schema", JSONSchema.version)
     line.field("time", time)
     line.field("by", report.grouping.rawValue)
     line.key("watched_s")

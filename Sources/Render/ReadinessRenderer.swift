@@ -2,16 +2,29 @@ import Events
 
 /// The answer of `tcplinger check`.
 public struct ReadinessRenderer {
-  public init() {}
+  private let isColoured: Bool
+  /// Only what is degraded or missing.
+  private let isQuiet: Bool
+
+  public init(isColoured: Bool = false, isQuiet: Bool = false) {
+    self.isColoured = isColoured
+    self.isQuiet = isQuiet
+  }
 
   public func renderText(_ readiness: Readiness, into line: inout LineBuffer) {
     // Hooks are in the table.
     let hooks = Set(readiness.programs.map(\.hook))
-    let findings = readiness.findings.filter { !hooks.contains($0.name) }
+    let findings = readiness.findings.filter { finding in
+      !hooks.contains(finding.name) && !(isQuiet && [.fact, .ok].contains(finding.grade))
+    }
     let valueColumn = 11 + (findings.map(\.name.utf8.count).max() ?? 0)
     for finding in findings {
-      let start = line.count
-      line.append(finding.grade == .fact ? "" : finding.grade.rawValue)
+      let colour = isColoured ? finding.grade.colour : nil
+      let reset = colour == nil ? "" : "\u{1b}[0m"
+      line.append(colour ?? "")
+      // Colours have no width: what follows is aligned by what was written without them.
+      let start = line.count + reset.utf8.count
+      line.append((finding.grade == .fact ? "" : finding.grade.rawValue) + reset)
       line.pad(from: start, to: 9)
       line.append(finding.name)
       line.pad(from: start, to: valueColumn)
@@ -23,6 +36,7 @@ public struct ReadinessRenderer {
         line.append("\n")
       }
     }
+    if isQuiet { return }
     renderTable(readiness.programs, into: &line)
     line.append(readiness.canTrace ? "\nTracing works here.\n" : "\nTracing is impossible here.\n")
   }
@@ -51,7 +65,9 @@ public struct ReadinessRenderer {
   }
 
   public func renderJSON(_ readiness: Readiness, into line: inout LineBuffer) {
-    line.append("{\"can_trace\":")
+    line.append("{\"event\":\"check\"")
+    line.field("schema", JSONSchema.version)
+    line.key("can_trace")
     line.append(readiness.canTrace ? "true" : "false")
     line.key("findings")
     line.array(readiness.findings) { line, finding in
@@ -84,5 +100,16 @@ public struct ReadinessRenderer {
       line.append("}")
     }
     line.append("}\n")
+  }
+}
+
+extension Readiness.Grade {
+  fileprivate var colour: String? {
+    switch self {
+    case .ok: "\u{1b}[32m"
+    case .limited: "\u{1b}[33m"
+    case .missing: "\u{1b}[31m"
+    case .fact: nil
+    }
   }
 }

@@ -27,7 +27,8 @@ import Testing
 @Suite struct `A rate` {
   @Test(
     arguments: [
-      (0, "0"), (0.04, "0"), (0.3, "0.3"), (-0.3, "0.3"), (4, "4.0"), (9.94, "9.9"), (9.96, "10.0"), (12.4, "12"),
+      (0, "0"), (0.04, "0"), (0.3, "0.3"), (-0.3, "0.3"), (4, "4.0"), (9.94, "9.9"), (9.96, "10.0"),
+      (12.4, "12"),
       (1399.6, "1,400"),
     ] as [(Double, String)])
   func `has the two digits that a person reads`(perSecond: Double, text: String) {

@@ -73,7 +73,7 @@ private let tuples = [
           COUNT      STATE
           28,231     TIME_WAIT
           2          LISTEN
-          1          in 1 more rows (--top shows more)
+          1          in 1 more rows (--limit shows more)
           28,234 sockets in 1 network namespace
 
           """)
@@ -123,7 +123,7 @@ private let tuples = [
 
 @Suite struct `The JSON of a census` {
   private static let head =
-    "{\"event\":\"census\",\"time\":\"2026-11-20T22:52:01.123456789Z\",\"by\":"
+    "{\"event\":\"census\",\"schema\":1,\"time\":\"2026-11-20T22:52:01.123456789Z\",\"by\":"
 
   @Test func `by process`() {
     var report = report(.process, [owned[1], owned[3]])

@@ -86,7 +86,7 @@ private func text(_ report: HealthReport) -> String {
     let shown = text(report((0..<7).map { port in finding { $0.subject = .port(UInt16(port)) } }))
     #expect(shown.contains("port 4\n") && !shown.contains("port 5\n"))
     #expect(shown.contains("Found: 7 critical."))
-    #expect(shown.contains("\nAnd 2 more of these kinds; --json has all of them.\n"))
+    #expect(shown.contains("\nAnd 2 more; --json has all of them.\n"))
   }
 
   @Test func `names the network namespace where there are several`() {
@@ -118,7 +118,7 @@ private func text(_ report: HealthReport) -> String {
     HealthRenderer().renderJSON(report([finding()]), into: &line)
     #expect(
       String(decoding: line.bytes, as: UTF8.self) == #"""
-        {"event":"doctor","time":"2026-11-20T22:52:01.000000000Z","kernel":"6.18.0","watched_s":10.000,\#
+        {"event":"doctor","schema":1,"time":"2026-11-20T22:52:01.000000000Z","kernel":"6.18.0","watched_s":10.000,\#
         "healthy":false,"netns":[4026531840],"findings":[{"rule":"port_exhaustion","severity":"critical",\#
         "title":"Ports run out","netns":4026531840,"local":{"address":"10.0.0.1"},\#
         "peer":{"address":"10.0.0.5","port":8080},"seen":["27,000 TIME_WAITs","470 a second more"],\#

@@ -26,7 +26,8 @@ private func json(_ event: Event) -> String {
 
 private func text(_ origin: Origin, colour: Bool = false, repetitions: Int = 1) -> String {
   var line = LineBuffer()
-  TextRenderer(utcOffsetSeconds: 3600, isColoured: colour).render(origin, repetitions: repetitions, into: &line)
+  TextRenderer(times: TimeFormat(utcOffsetSeconds: 3600), isColoured: colour).render(
+    origin, repetitions: repetitions, into: &line)
   return String(decoding: line.bytes, as: UTF8.self)
 }
 
@@ -115,7 +116,7 @@ private let timeWait = Origin.Kind.timeWait(cause: .close, enteredFrom: .finWait
 @Suite struct `Text` {
   @Test func `stands under its header`() {
     var line = LineBuffer()
-    TextRenderer(utcOffsetSeconds: 0, isColoured: false).renderHeader(into: &line)
+    TextRenderer(times: TimeFormat(utcOffsetSeconds: 0), isColoured: false).renderHeader(into: &line)
     let lines = String(decoding: line.bytes, as: UTF8.self) + text(origin(timeWait))
     #expect(
       lines == """

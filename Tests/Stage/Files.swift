@@ -61,6 +61,13 @@ public final class TemporaryDirectory {
     path = String(cString: made)
   }
 
+  /// The path of a new file in it.
+  @discardableResult
+  public func write(_ name: String, _ text: String) throws -> String {
+    try writeFile("\(path)/\(name)", text)
+    return "\(path)/\(name)"
+  }
+
   deinit { Self.remove(path) }
 
   private static func remove(_ path: String) {

@@ -36,6 +36,9 @@ public enum Programs {
     }
   }
 
+  /// A file of this package's scripts.
+  public static func script(_ name: String) -> String { "\(packageRoot)/scripts/\(name)" }
+
   /// Where programs of the system are, what was installed by hand first.
   public static let directories = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"]
 

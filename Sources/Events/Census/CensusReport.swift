@@ -16,6 +16,21 @@ public struct CensusReport: Sendable {
     fileprivate var keepsNamespace: Bool { self == .tuple || self == .netns }
   }
 
+  /// What rows are sorted by: most first, or the lowest number, or the alphabet.
+  public enum Order: String, CaseIterable, Sendable {
+    case count, state, pid, comm
+
+    fileprivate func isBefore(_ one: SocketCensus.Group, _ other: SocketCensus.Group) -> Bool {
+      switch self {
+      case .count: false
+      case .state: one.state.rawValue < other.state.rawValue
+      case .pid: one.owner.process?.pid ?? .max < other.owner.process?.pid ?? .max
+      case .comm:
+        (one.owner.process?.comm.bytes ?? []).lexicographicallyPrecedes(other.owner.process?.comm.bytes ?? [])
+      }
+    }
+  }
+
   public struct Row: Sendable {
     public var group: SocketCensus.Group
     public var count: SocketCensus.Count
@@ -41,8 +56,10 @@ public struct CensusReport: Sendable {
   public var watchedNanoseconds: UInt64?
 
   /// - Parameter limit: how many rows are kept; nil: all.
-  public init(_ census: SocketCensus, by grouping: Grouping, filter: OriginFilter = OriginFilter(), limit: Int?)
-  {
+  public init(
+    _ census: SocketCensus, by grouping: Grouping, filter: OriginFilter = OriginFilter(), order: Order = .count,
+    limit: Int?
+  ) {
     self.grouping = grouping
     namespaces = census.namespaces.count
     unreadNamespaces = census.unreadNamespaces
@@ -57,6 +74,7 @@ public struct CensusReport: Sendable {
       sockets += count.sockets
     }
     rows = counts.map { Row(group: $0.key, count: $0.value) }.sorted { Self.isBefore($0, $1) }
+    if order != .count { rows.sort { order.isBefore($0.group, $1.group) } }
     guard let limit, rows.count > limit else { return }
     leftOut = (rows.count - limit, rows[limit...].reduce(0) { $0 + $1.count.sockets })
     rows.removeLast(rows.count - limit)

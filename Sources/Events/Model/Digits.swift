@@ -13,7 +13,9 @@ public enum Digits {
   /// How many a second, in the two digits that a person reads: `0`, `0.3`, `4.0`, `12`, `1,400`. Without a sign.
   public static func rate(_ perSecond: Double) -> String {
     let tenths = (perSecond.magnitude * 10).rounded()
-    guard tenths > 0, perSecond.magnitude < 10 else { return grouped(Int(min(1e15, perSecond.magnitude.rounded()))) }
+    guard tenths > 0, perSecond.magnitude < 10 else {
+      return grouped(Int(min(1e15, perSecond.magnitude.rounded())))
+    }
     return "\(Int(tenths) / 10).\(Int(tenths) % 10)"
   }
 }

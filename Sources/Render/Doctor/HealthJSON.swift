@@ -4,6 +4,7 @@ import Events
 extension HealthRenderer {
   public func renderJSON(_ report: HealthReport, into line: inout LineBuffer) {
     line.append("{\"event\":\"doctor\"")
+    line.field("schema", JSONSchema.version)
     line.field("time", report.time)
     line.field("kernel", report.kernel)
     line.key("watched_s")
@@ -113,8 +114,9 @@ extension HealthRenderer {
   }
 
   public func renderJSON(_ state: StateExplanation, into line: inout LineBuffer) {
-    line.append("{\"state\":")
-    line.append(json: state.name)
+    line.append("{\"event\":\"explain\"")
+    line.field("schema", JSONSchema.version)
+    line.field("state", state.name)
     line.field("summary", state.summary)
     line.field("entered", state.entered)
     line.field("responsible", state.responsible)

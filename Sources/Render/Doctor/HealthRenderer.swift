@@ -6,9 +6,21 @@ public struct HealthRenderer {
   private static let width = 110
   private static let margin = 4
 
-  public init() {}
+  private let isColoured: Bool
+  private let isQuiet: Bool
+  private let limit: Int
+
+  /// - Parameters:
+  ///   - isQuiet: findings only.
+  ///   - limit: findings, worst first.
+  public init(isColoured: Bool = false, isQuiet: Bool = false, limit: Int? = nil) {
+    self.isColoured = isColoured
+    self.isQuiet = isQuiet
+    self.limit = limit ?? .max
+  }
 
   public func renderText(_ report: HealthReport, into line: inout LineBuffer) {
+    if isQuiet { return renderFindings(report, &line) }
     let counts = Finding.Severity.allCases.map { severity in
       (severity, report.findings.count { $0.severity == severity })
     }.filter { $0.1 > 0 }
@@ -45,15 +57,19 @@ public struct HealthRenderer {
   private func renderFindings(_ report: HealthReport, _ line: inout LineBuffer) {
     var told: [String: Int] = [:]
     var shown: [Finding] = []
+    var hidden = 0
     for finding in report.findings where !finding.isCommon {
       told[finding.rule, default: 0] += 1
-      guard told[finding.rule] ?? 0 <= Self.shown else { continue }
-      line.append("\n")
+      guard told[finding.rule] ?? 0 <= Self.shown, shown.count < limit else {
+        hidden += 1
+        continue
+      }
+      if !isQuiet || !shown.isEmpty { line.append("\n") }
       render(finding, after: shown, report, &line)
       shown.append(finding)
     }
-    let hidden = told.values.map { max(0, $0 - Self.shown) }.reduce(0, +)
-    if hidden > 0 { line.append("\nAnd \(hidden) more of these kinds; --json has all of them.\n") }
+    if hidden > 0 { line.append("\nAnd \(hidden) more; --json has all of them.\n") }
+    if isQuiet { return }
     let common = report.findings.filter(\.isCommon).flatMap { finding in finding.seen.prefix(1) }
     if !common.isEmpty {
       line.append("\n")
@@ -67,7 +83,11 @@ public struct HealthRenderer {
   private func render(
     _ finding: Finding, after earlier: [Finding], _ report: HealthReport, _ line: inout LineBuffer
   ) {
-    line.append("\(earlier.count + 1). \(finding.severity.rawValue.uppercased())  \(finding.title)")
+    line.append("\(earlier.count + 1). ")
+    if isColoured { line.append(finding.severity.colour) }
+    line.append(finding.severity.rawValue.uppercased())
+    if isColoured { line.append("\u{1b}[0m") }
+    line.append("  \(finding.title)")
     switch finding.subject {
     case .tuple(let family, let local, let peer):
       line.append(": ")
@@ -181,6 +201,14 @@ public struct HealthRenderer {
 }
 
 extension Finding.Severity {
+  fileprivate var colour: StaticString {
+    switch self {
+    case .critical: "\u{1b}[1;31m"
+    case .warning: "\u{1b}[1;33m"
+    case .note: "\u{1b}[1m"
+    }
+  }
+
   fileprivate func counted(_ count: Int) -> String {
     self == .critical ? "\(count) critical" : "\(count) \(rawValue)\(count == 1 ? "" : "s")"
   }

@@ -6,6 +6,7 @@ extension LeakRenderer {
     time: WallTime, leaks: [Row], stuck: [Row], lost: UInt64, into line: inout LineBuffer
   ) {
     line.append("{\"event\":\"leaks\"")
+    line.field("schema", JSONSchema.version)
     line.field("time", time)
     line.key("close_wait")
     line.array(leaks) { line, row in renderJSON(row, &line) }
@@ -99,7 +100,7 @@ extension HalfClosures.Part {
 
 extension LineBuffer {
   /// With three decimals; null if it is not known.
-  fileprivate mutating func append(json rate: Double?) {
+  mutating func append(json rate: Double?) {
     append(rate.map { "\(($0 * 1000).rounded() / 1000)" } ?? "null")
   }
 

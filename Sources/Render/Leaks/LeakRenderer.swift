@@ -51,46 +51,56 @@ public struct LeakRenderer {
   private static let leastWidth = 120
   static let shownPeers = 3
   private let columns: Columns
+  private let isColoured: Bool
+  /// Rows of each of the two lists; nil: all.
+  private let limit: Int?
+  private let isQuiet: Bool
 
-  /// - Parameter width: of the terminal; nil if it is none.
-  public init(width: Int? = nil) {
+  /// - Parameters:
+  ///   - width: of the terminal; nil if it is none, or all is to be shown.
+  ///   - isQuiet: rows only.
+  public init(width: Int? = nil, isColoured: Bool = false, limit: Int? = nil, isQuiet: Bool = false) {
     columns = width.map { $0 < Self.leastWidth } ?? false ? .narrow : Columns()
+    self.isColoured = isColoured
+    self.limit = limit
+    self.isQuiet = isQuiet
   }
 
   /// Parts one look from the next.
-  public func renderTime(_ time: WallTime, utcOffsetSeconds: Int, isFirst: Bool, into line: inout LineBuffer) {
+  public func renderTime(_ time: WallTime, _ format: TimeFormat, isFirst: Bool, into line: inout LineBuffer) {
     line.append(isFirst ? "At " : "\nAt ")
-    line.append(local: time, utcOffsetSeconds: utcOffsetSeconds)
+    line.append(time, format)
     line.append(":\n")
   }
 
   /// The whole report: what this host has not closed, then what its peers have not.
   public func renderText(leaks: [Row], stuck: [Row], into line: inout LineBuffer) {
     if leaks.isEmpty && stuck.isEmpty {
-      line.append("No connection is in CLOSE_WAIT, and none stuck in FIN_WAIT2.\n")
+      if !isQuiet { line.append("No connection is in CLOSE_WAIT, and none is stuck in FIN_WAIT2.\n") }
       return
     }
     if !leaks.isEmpty {
-      line.append("CLOSE_WAIT: the peer has closed, the process has not\n")
-      renderHeader(&line)
+      renderHeader("CLOSE_WAIT: the peer has closed, the process has not\n", &line)
       // The descriptors are the process's, whose rows are several if it leaks for several reasons.
       var forecast: Set<Process.Identity?> = []
-      for row in leaks {
+      for row in leaks.prefix(limit ?? .max) {
         render(row, &line)
         if row.secondsLeft != nil, forecast.insert(row.group.process?.identity).inserted {
           renderForecast(row, &line)
         }
         renderNotes(row.group, &line)
       }
+      renderLeftOut(leaks.count, &line)
     }
     if !stuck.isEmpty {
       line.append(leaks.isEmpty ? "" : "\n")
-      line.append("FIN_WAIT2: the process has closed, or shut down its side, and the peer has not closed\n")
-      renderHeader(&line)
-      for row in stuck {
+      renderHeader(
+        "FIN_WAIT2: the process has closed, or shut down its side, and the peer has not closed\n", &line)
+      for row in stuck.prefix(limit ?? .max) {
         render(row, &line)
         renderStuckNotes(row.group, &line)
       }
+      renderLeftOut(stuck.count, &line)
     }
   }
 
@@ -99,13 +109,20 @@ public struct LeakRenderer {
     if !lost.isEmpty { line.append("\n\(Loss.summary(of: lost))\n") }
   }
 
-  private func renderHeader(_ line: inout LineBuffer) {
+  private func renderLeftOut(_ rows: Int, _ line: inout LineBuffer) {
+    guard let limit, rows > limit else { return }
+    line.append("and \(rows - limit) more (--limit shows more)\n")
+  }
+
+  private func renderHeader(_ title: StaticString, _ line: inout LineBuffer) {
+    guard !isQuiet else { return }
+    line.append(title)
     var titles: [(Int, StaticString)] = [
       (0, "PID"), (columns.comm, "COMM"), (columns.count, "COUNT"), (columns.reason, "REASON"),
       (columns.oldest, "OLDEST"), (columns.growth, "GROWTH"), (columns.descriptors, "DESCRIPTORS"),
     ]
     if let peers = columns.peers { titles.append((peers, "PEERS")) }
-    line.append(columns: titles)
+    line.heading(isColoured) { $0.append(columns: titles) }
   }
 
   private func render(_ row: Row, _ line: inout LineBuffer) {

@@ -1,5 +1,10 @@
 import Events
 
+/// The version of what JSON has, in the first object that a command prints. Fields are added without a new one.
+enum JSONSchema {
+  static let version: UInt64 = 1
+}
+
 extension LineBuffer {
   /// A name from the system for a terminal: what could steer it, or is no UTF-8, becomes `\xNN` or `\u{NNNN}`.
   mutating func append(escaping comm: Comm) {

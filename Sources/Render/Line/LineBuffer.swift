@@ -90,6 +90,13 @@ public struct LineBuffer: ~Copyable {
     append("\n")
   }
 
+  /// A line that is a heading: bold, where colour is.
+  mutating func heading(_ isColoured: Bool, _ body: (inout LineBuffer) -> Void) {
+    if isColoured { append("\u{1b}[1m") }
+    body(&self)
+    if isColoured { append("\u{1b}[0m") }
+  }
+
   /// Spaces up to this column, counted from `start`; one at least, so that a wide value pushes its own line only.
   mutating func pad(from start: Int, to column: Int) {
     var width = 0

@@ -1,6 +1,18 @@
 import Events
 import Glibc
 
+/// How a time of day is shown to a person.
+public struct TimeFormat: Sendable {
+  /// 0: in UTC.
+  public var utcOffsetSeconds: Int
+  public var hasDate: Bool
+
+  public init(utcOffsetSeconds: Int, hasDate: Bool = false) {
+    self.utcOffsetSeconds = utcOffsetSeconds
+    self.hasDate = hasDate
+  }
+}
+
 extension LineBuffer {
   /// An address in the canonical text of RFC 5952.
   mutating func append(_ address: Address, _ family: Family) {
@@ -25,14 +37,9 @@ extension LineBuffer {
   /// RFC 3339 in UTC.
   mutating func append(utc time: WallTime, decimals: Int) {
     let (days, seconds, nanoseconds) = time.parts
-    let date = CivilDate(daysSince1970: days)
     var fraction = nanoseconds
     for _ in decimals..<9 { fraction /= 10 }
-    append(date.year, digits: 4)
-    append(byte: UInt8(ascii: "-"))
-    append(date.month, digits: 2)
-    append(byte: UInt8(ascii: "-"))
-    append(date.day, digits: 2)
+    append(CivilDate(daysSince1970: days))
     append(byte: UInt8(ascii: "T"))
     append(secondsOfDay: seconds)
     append(byte: UInt8(ascii: "."))
@@ -40,10 +47,22 @@ extension LineBuffer {
     append(byte: UInt8(ascii: "Z"))
   }
 
-  /// HH:MM:SS.mmm at this distance from UTC.
-  public mutating func append(local time: WallTime, utcOffsetSeconds: Int) {
-    let local = WallTime(nanoseconds: time.nanoseconds &+ Int64(utcOffsetSeconds) * 1_000_000_000)
-    let (_, seconds, nanoseconds) = local.parts
+  private mutating func append(_ date: CivilDate) {
+    append(date.year, digits: 4)
+    append(byte: UInt8(ascii: "-"))
+    append(date.month, digits: 2)
+    append(byte: UInt8(ascii: "-"))
+    append(date.day, digits: 2)
+  }
+
+  /// HH:MM:SS.mmm, and before it YYYY-MM-DD where that is asked for.
+  public mutating func append(_ time: WallTime, _ format: TimeFormat) {
+    let local = WallTime(nanoseconds: time.nanoseconds &+ Int64(format.utcOffsetSeconds) * 1_000_000_000)
+    let (days, seconds, nanoseconds) = local.parts
+    if format.hasDate {
+      append(CivilDate(daysSince1970: days))
+      append(byte: UInt8(ascii: " "))
+    }
     append(secondsOfDay: seconds)
     append(byte: UInt8(ascii: "."))
     append(nanoseconds / 1_000_000, digits: 3)

@@ -31,14 +31,15 @@ public struct TopView: Sendable {
     choose(Column.allCases[((column.rawValue + steps) % count + count) % count])
   }
 
+  /// With the largest first, or the first letter.
+  public mutating func sort(by chosen: Column) {
+    column = chosen
+    isAscending = chosen == .comm || chosen == .peer || chosen == .pid
+  }
+
   /// The column that is sorted by already is turned round.
   public mutating func choose(_ chosen: Column) {
-    if chosen == column {
-      isAscending.toggle()
-    } else {
-      column = chosen
-      isAscending = chosen == .comm || chosen == .peer || chosen == .pid
-    }
+    if chosen == column { isAscending.toggle() } else { sort(by: chosen) }
   }
 
   public mutating func moveSelection(by steps: Int, in lines: [Line]) {

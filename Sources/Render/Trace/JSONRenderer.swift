@@ -21,12 +21,16 @@ public struct JSONRenderer {
       line.field("where", word: loss.place.rawValue)
     case .summary(let summary): render(summary, &line)
     }
-    if let look { line.field("look", look) }
+    if let look {
+      line.field("schema", JSONSchema.version)
+      line.field("look", look)
+    }
     line.append("}\n")
   }
 
   private func render(_ start: Start, _ line: inout LineBuffer) {
     line.append("start\"")
+    line.field("schema", JSONSchema.version)
     line.field("time", start.time)
     line.field("version", start.version)
     line.field("kernel", start.kernel)

@@ -2,13 +2,19 @@ import Events
 
 /// Events as aligned lines for a person.
 public struct TextRenderer {
-  private let utcOffsetSeconds: Int
+  private let times: TimeFormat
   private let isColoured: Bool
+  /// Every holder is named, rather than those that fit on a line.
+  private let isWhole: Bool
 
-  public init(utcOffsetSeconds: Int, isColoured: Bool) {
-    self.utcOffsetSeconds = utcOffsetSeconds
+  public init(times: TimeFormat, isColoured: Bool, isWhole: Bool = false) {
+    self.times = times
     self.isColoured = isColoured
+    self.isWhole = isWhole
   }
+
+  /// A date stands before the columns.
+  private var shift: Int { times.hasDate ? 11 : 0 }
 
   /// Where each column begins.
   private enum Column {
@@ -23,19 +29,17 @@ public struct TextRenderer {
   }
 
   public func renderHeader(into line: inout LineBuffer) {
-    line.append(columns: [
-      (0, "TIME"), (Column.state, "STATE"), (Column.pid, "PID"), (Column.comm, "COMM"), (Column.local, "LOCAL"),
+    let titles: [(Int, StaticString)] = [
+      (Column.state, "STATE"), (Column.pid, "PID"), (Column.comm, "COMM"), (Column.local, "LOCAL"),
       (Column.peer, "PEER"), (Column.life, "LIFE"), (Column.cause, "CAUSE"),
-    ])
+    ]
+    line.heading(isColoured) { $0.append(columns: [(0, "TIME")] + titles.map { ($0.0 + shift, $0.1) }) }
   }
 
   /// - Parameter repetitions: how many origins of this kind, process and peer port the line stands for.
-  /// - Parameter isWhole: name every holder, rather than those that fit on a line.
-  public func render(
-    _ origin: Origin, repetitions: Int = 1, isWhole: Bool = false, into line: inout LineBuffer
-  ) {
-    let start = line.count
-    line.append(local: origin.time, utcOffsetSeconds: utcOffsetSeconds)
+  public func render(_ origin: Origin, repetitions: Int = 1, into line: inout LineBuffer) {
+    let start = line.count + shift
+    line.append(origin.time, times)
     line.pad(from: start, to: Column.state)
     // Colours have no width: what follows is aligned by what was written before them.
     let stateStart = line.count
@@ -67,7 +71,7 @@ public struct TextRenderer {
     line.pad(from: rest, to: Column.life)
     renderLife(origin, &line)
     line.pad(from: rest, to: Column.cause)
-    renderCause(origin, isWhole, &line)
+    renderCause(origin, &line)
     if repetitions > 1 {
       line.append(" \u{d7}")
       line.append(repetitions)
@@ -85,7 +89,7 @@ public struct TextRenderer {
     }
   }
 
-  private func renderCause(_ origin: Origin, _ isWhole: Bool, _ line: inout LineBuffer) {
+  private func renderCause(_ origin: Origin, _ line: inout LineBuffer) {
     switch origin.kind {
     case .timeWait(let cause, _): line.append(cause.rawValue)
     case .finWait2(let cause, _):

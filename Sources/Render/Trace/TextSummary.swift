@@ -3,9 +3,13 @@ import Events
 /// The account at the end, for a person.
 public struct TextSummary {
   /// Processes beyond these are counted in one line.
-  private static let shownProcesses = 20
+  private let shownProcesses: Int
+  private let isColoured: Bool
 
-  public init() {}
+  public init(limit: Int = 20, isColoured: Bool = false) {
+    shownProcesses = limit
+    self.isColoured = isColoured
+  }
 
   public func render(_ summary: Summary, into line: inout LineBuffer) {
     line.append("\nIn ")
@@ -26,10 +30,12 @@ public struct TextSummary {
       line.append(count.unknown)
       line.append(" unknown\n")
     }
-    if summary.lost == 0 {
-      line.append("Nothing was lost.\n")
-      return
-    }
+    if summary.lost == 0 { line.append("Nothing was lost.\n") }
+    renderLosses(summary, into: &line)
+  }
+
+  /// Nothing if nothing was.
+  public func renderLosses(_ summary: Summary, into line: inout LineBuffer) {
     if summary.unprinted > 0 {
       line.append("LOST: ")
       line.append(summary.unprinted)
@@ -46,8 +52,8 @@ public struct TextSummary {
     let titles: [(Int, StaticString)] = [
       (0, "PID"), (8, "COMM"), (25, "TIME_WAIT"), (36, "CLOSE_WAIT"), (48, "FIN_WAIT2"), (59, "RESET"),
     ]
-    line.append(columns: summary.resets == nil ? titles.dropLast() : titles)
-    for process in summary.processes.prefix(Self.shownProcesses) {
+    line.heading(isColoured) { $0.append(columns: summary.resets == nil ? titles.dropLast() : titles) }
+    for process in summary.processes.prefix(shownProcesses) {
       let start = line.count
       line.append(process.process.pid)
       line.pad(from: start, to: 8)
@@ -60,9 +66,9 @@ public struct TextSummary {
       }
       line.append("\n")
     }
-    if summary.processes.count > Self.shownProcesses {
+    if summary.processes.count > shownProcesses {
       line.append("and ")
-      line.append(summary.processes.count - Self.shownProcesses)
+      line.append(summary.processes.count - shownProcesses)
       line.append(" more processes\n")
     }
   }

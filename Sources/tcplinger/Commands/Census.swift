@@ -5,103 +5,111 @@ import Render
 import System
 import Tracing
 
-struct Census: ParsableCommand {
+struct Census: Command {
   static let configuration = CommandConfiguration(
-    abstract: "Counts the TCP sockets of every network namespace by state, process, peer or tuple.",
+    abstract: "Count TCP sockets by state, process, peer, tuple or network namespace.",
     discussion: """
-      What netstat, awk, sort and uniq are used for, in one pass over the kernel's own tables. The process of a \
-      TIME_WAIT is known if it begins while this command watches, with --watch or --duration.
-
-      EXAMPLES
-        tcplinger census                          how many sockets are in which state
-        tcplinger census --by tuple               which peers the TIME_WAITs belong to
-        tcplinger census --by process --duration 10s
-                                                  who makes them
-        tcplinger census --by netns --state close_wait
-                                                  in which container
+      What netstat, awk, sort and uniq are used for, in one pass over the kernel's tables. The process of a TIME_WAIT \
+      is known if it begins while this command watches: with --duration or --interval.
       """)
+
+  static let manual = Manual(
+    examples: [
+      ("tcplinger census", "how many sockets are in which state"),
+      ("tcplinger census --by tuple", "which peers the TIME_WAITs belong to"),
+      ("tcplinger census --by process --duration 10s", "who makes them"),
+      ("tcplinger census --by netns --state close_wait", "in which container"),
+    ],
+    seeAlso: ["tcplinger(8)", "tcplinger-top(8)", "ss(8)", "docs/events.md"])
+
+  static let refused = [
+    // A group has no peer unless it is counted by, and of a server's connections never the peer's port.
+    "peer": "a count does not filter by address; count --by peer, or filter by --peer-port",
+    "wide": "it cuts nothing", "utc": "it prints no time; --json does, in UTC",
+    "date": "it prints no time; --json does, in UTC",
+  ]
 
   @OptionGroup(title: "Filters") var filters: ConnectionOptions
 
-  @Option(help: "Count by state, process, peer, tuple or netns. (default: state)")
-  var by: CensusReport.Grouping = .state
+  @Option(help: "Count by this. (default: state)")
+  var by: CensusReport.Grouping?
 
   @Option(
-    help: "Only this state, such as time_wait; repeat for more. (default: all; of peers and tuples time_wait)")
-  var state: [TCPState] = []
-
-  @Option(help: "Rows that are shown. (default: 20; with --json all)")
-  var top: Int?
+    help: ArgumentHelp(
+      "Only these states, such as time_wait,close_wait. (default: all; of peers and tuples time_wait)",
+      valueName: "states"), completion: .list(StateNames.states), transform: StateNames.states)
+  var state: [[TCPState]] = []
 
   @Option(
     defaultAsFlag: DurationArgument(nanoseconds: 2_000_000_000),
-    help: "Count again after this time, 2s if none is given, until Ctrl-C.", transform: DurationArgument.parse)
+    help: ArgumentHelp("The same as --interval; 2s if no time is given.", valueName: "time"),
+    transform: DurationArgument.parse)
   var watch: DurationArgument?
 
-  @Option(
-    help: "Watch for this time, such as 10s, and then count; with --watch: end then.",
-    transform: DurationArgument.parse)
-  var duration: DurationArgument?
+  @Option(help: .hidden, transform: Count.parse("--top"))
+  var top: Int?
 
-  @Flag(help: "One JSON object a count (docs/events.md).")
-  var json = false
+  @OptionGroup(title: "Time") var time: TimeOptions
 
-  @OptionGroup var verbosity: VerboseOption
+  @OptionGroup(title: "Output") var output: OutputOptions
+
+  @OptionGroup(title: "Kernel programs") var programs: ProgramOptions
+
+  var given: [String] { time.given + output.given + (filters.peer.isEmpty ? [] : ["peer"]) }
 
   func validate() throws {
+    try refuseOptions()
     try DurationArgument.check("--watch")
-    if let watch, watch.nanoseconds < 1_000_000_000 {
-      throw ValidationError("to count more often than every 1s would be a load of its own")
+    if let interval, interval < 1_000_000_000 {
+      throw ValidationError("the interval of census must be at least 1s, such as 2s")
     }
-    // A group has no peer unless it is counted by, and of a server's connections never the peer's port.
-    if !filters.peer.isEmpty {
-      throw ValidationError("a census does not filter by --peer; count --by peer, or filter by --peer-port")
-    }
-    if let top, top < 1 { throw ValidationError("'\(top)' is no number of rows") }
+    _ = try order()
+  }
+
+  private func order() throws -> CensusReport.Order {
+    try output.sort?.in(CensusReport.Order.allCases.map { ($0.rawValue, $0) }) ?? .count
+  }
+
+  private var grouping: CensusReport.Grouping { by ?? .state }
+
+  /// Counts again: until Ctrl-C, or so many times.
+  private var interval: UInt64? {
+    (time.interval ?? watch)?.nanoseconds ?? (time.count ?? 1 > 1 ? 2_000_000_000 : nil)
   }
 
   func run() throws {
     let signals = try Signals.block()
     do {
       var run = try CensusRun(
-        settings: settings, report: reportOptions, isWatched: watch != nil || duration != nil,
-        verbosity: verbosity,
-        output: .standard(interruptedBy: signals.descriptor), signals: signals.descriptor)
-      try run.run(every: watch?.nanoseconds, for: duration?.nanoseconds)
+        settings: settings, report: try reportOptions(), isWatched: interval != nil || time.duration != nil,
+        options: output, output: .standard(interruptedBy: signals.descriptor), signals: signals.descriptor)
+      try run.run(every: interval, for: time.duration?.nanoseconds, count: time.count)
     } catch let error as TracingError {
-      throw verbosity.failure(error)
+      throw output.failure(error)
     } catch let end as OutputEnd {
       throw Failure(end)
     }
   }
 
   private var settings: CensusSettings {
-    var settings = CensusSettings(filters.settings, details: by.details)
-    settings.filters.without = verbosity.without?.names ?? []
+    var settings = CensusSettings(filters.settings, details: grouping.details)
+    settings.filters.without = programs.names
     let filter = filters.settings.filter
     if !filter.pids.isEmpty || !filter.comms.isEmpty { settings.details.insert(.owner) }
     if filter.role != nil { settings.details.insert(.role) }
     if !state.isEmpty {
-      settings.states = Set(state)
-    } else if by == .peer || by == .tuple {
+      settings.states = Set(state.flatMap(\.self))
+    } else if grouping == .peer || grouping == .tuple {
       settings.states = [.timeWait]
     }
     return settings
   }
 
-  private var reportOptions: CensusRun.ReportOptions {
-    .init(grouping: by, filter: filters.settings.filter, limit: top ?? (json ? nil : 20), isJSON: json)
+  private func reportOptions() throws -> CensusRun.ReportOptions {
+    .init(
+      grouping: grouping, filter: filters.settings.filter, order: try order(),
+      limit: output.limit ?? top ?? (output.json ? nil : 20))
   }
 }
 
 extension CensusReport.Grouping: ExpressibleByArgument {}
-
-extension TCPState: ExpressibleByArgument {
-  public init?(argument: String) {
-    guard let state = Self.allCases.first(where: { $0.name.lowercased() == argument }) else { return nil }
-    self = state
-  }
-
-  public var defaultValueDescription: String { name.lowercased() }
-  public static var allValueStrings: [String] { allCases.map { $0.name.lowercased() } }
-}

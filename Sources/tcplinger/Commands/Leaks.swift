@@ -5,25 +5,29 @@ import Render
 import System
 import Tracing
 
-struct Leaks: ParsableCommand {
+struct Leaks: Command {
   static let configuration = CommandConfiguration(
-    abstract: "Lists the connections that are not closed now: who holds them, since when, and why.",
+    abstract: "List connections that are not closed: who holds them, since when and why.",
     discussion: """
-      Every connection in CLOSE_WAIT, in every network namespace, those older than this command included, by \
-      process and reason; then those stuck in FIN_WAIT2, which the peer has not closed. An age with ~ is the \
-      time since the peer's last packet.
-
-      EXAMPLES
-        tcplinger leaks                          who leaks, now
-        tcplinger leaks --watch --pid 4123       how fast, and when its descriptors run out
-        tcplinger leaks --each --min-age 1m      every connection, with all its holders
-        tcplinger leaks --exit-code --min-age 5m status 3 if there is any: for a monitor
+      Every connection in CLOSE_WAIT, in every network namespace, older ones included, by process and reason; then \
+      those stuck in FIN_WAIT2, which the peer has not closed. An age with ~ is the time since the peer's last packet.
       """)
+
+  static let manual = Manual(
+    examples: [
+      ("tcplinger leaks", "who leaks, now"),
+      ("tcplinger leaks --interval 2s --pid 4123", "how fast it grows, and when its descriptors run out"),
+      ("tcplinger leaks --each --min-age 1m", "every connection, with all its holders"),
+      ("tcplinger leaks --exit-code --min-age 5m", "for a monitor: status 3 if anything leaks"),
+    ],
+    exitStatus: [("3", "With --exit-code: a process has not closed a connection for --min-age.")],
+    seeAlso: ["tcplinger(8)", "tcplinger-doctor(8)", "docs/how-to.md", "docs/events.md"])
 
   @OptionGroup(title: "Filters") var filters: ConnectionOptions
 
   @Option(
-    help: "Only what has lasted this long. (default: 0)", transform: DurationArgument.parse)
+    help: ArgumentHelp("Only what has lasted this long. (default: 0)", valueName: "time"),
+    transform: DurationArgument.parse)
   var minAge = DurationArgument(nanoseconds: 0)
 
   @Flag(help: "Every connection with all its holders, rather than a line a process.")
@@ -31,12 +35,9 @@ struct Leaks: ParsableCommand {
 
   @Option(
     defaultAsFlag: DurationArgument(nanoseconds: 2_000_000_000),
-    help: "Look again after this time, 2s if none is given, until Ctrl-C; shows what grows.",
+    help: ArgumentHelp("The same as --interval; 2s if no time is given.", valueName: "time"),
     transform: DurationArgument.parse)
   var watch: DurationArgument?
-
-  @Flag(help: "One JSON object a look; with --each one a connection.")
-  var json = false
 
   @Flag(
     help: """
@@ -45,35 +46,58 @@ struct Leaks: ParsableCommand {
       """)
   var exitCode = false
 
-  @OptionGroup var verbosity: VerboseOption
+  @OptionGroup(title: "Time") var time: TimeOptions
+
+  @OptionGroup(title: "Output") var output: OutputOptions
+
+  @OptionGroup(title: "Kernel programs") var programs: ProgramOptions
+
+  var given: [String] { time.given + output.given }
 
   func validate() throws {
+    try refuseOptions()
     try DurationArgument.check("--watch")
     try watch?.checkInterval()
+    _ = try order()
+    if each, output.sort != nil { throw ValidationError("leaks --each has no --sort: it lists as it reads") }
+    if each, output.limit != nil { throw ValidationError("leaks --each has no --limit: use head -n") }
+  }
+
+  private func order() throws -> LeakOrder {
+    try output.sort?.in(LeakOrder.allCases.map { ($0.rawValue, $0) }) ?? .count
+  }
+
+  /// Looks again: until Ctrl-C, so many times, or so long.
+  private var interval: UInt64? {
+    let isRepeated = time.count ?? 1 > 1 || time.duration != nil
+    return (time.interval ?? watch)?.nanoseconds ?? (isRepeated ? 2_000_000_000 : nil)
   }
 
   func run() throws {
     let signals = try Signals.block()
     var settings = filters.settings
-    settings.without = verbosity.without?.names ?? []
+    settings.without = programs.names
     settings.states = [.closeWait, .finWait2]
     settings.minAgeNanoseconds = minAge.nanoseconds
     var look = LeakLook(
-      output: .standard(interruptedBy: signals.descriptor), isJSON: json, isEach: each,
-      isRepeated: watch != nil)
+      to: .standard(interruptedBy: signals.descriptor), output, isEach: each, isRepeated: interval != nil,
+      order: try order())
     var failure: Failure?
     do {
-      let leakWatch = try LeakWatch(settings, isLive: watch != nil)
-      verbosity.note(leakWatch.startEvent(version: version))
-      StandardError.notePidNamespace()
+      let leakWatch = try LeakWatch(settings, isLive: interval != nil)
+      output.note(leakWatch.startEvent(version: version))
+      output.notePidNamespace()
+      let end = time.duration.map { Host.bootNanoseconds + $0.nanoseconds } ?? .max
       try look.take(leakWatch)
       let waiting = Waiting(signals: signals.descriptor, progress: "looking again")
-      while let watch, waiting.wait(until: Host.bootNanoseconds + watch.nanoseconds) == .time {
+      while let interval, look.number < time.count ?? .max, Host.bootNanoseconds + interval <= end,
+        waiting.wait(until: Host.bootNanoseconds + interval) == .time
+      {
         try look.take(leakWatch)
       }
       Progress.clear()
     } catch let error as TracingError {
-      throw verbosity.failure(error)
+      throw output.failure(error)
     } catch let end as OutputEnd {
       // Whether anybody leaks does not depend on whether anybody reads it.
       failure = Failure(end)

@@ -5,45 +5,71 @@ import Render
 import System
 import Tracing
 
-struct Run: ParsableCommand {
+struct Run: Command {
   static let configuration = CommandConfiguration(
-    abstract: "Runs a command, and says at its end which connections it and its children left to linger.",
+    abstract: "Run a command and report the connections that it leaked.",
+    usage: "tcplinger run [OPTION...] -- COMMAND [ARGUMENT...]",
     discussion: """
-      Reports the TIME_WAITs that the command caused, and as leaks the CLOSE_WAITs that it held for --min-age \
-      or still held at its end. The exit status is 3 if it leaked, else the command's own. Its standard \
-      streams are its own; the report goes to standard error, or to a file.
-
-      EXAMPLES
-        tcplinger run -- make check              a test suite that shall not leak connections
-        tcplinger run --min-age 5s --json --report leaks.json -- pytest -q
+      Counts the TIME_WAITs that the command and its children caused, and lists as leaks the CLOSE_WAITs that they held \
+      for --min-age or still held at the end. The command keeps its standard streams; the report goes to standard \
+      error, or to a file.
       """)
 
-  @Option(
-    help: "How long the command may hold a CLOSE_WAIT. (default: 1s)", transform: DurationArgument.parse)
-  var minAge = DurationArgument(nanoseconds: 1_000_000_000)
+  static let manual = Manual(
+    examples: [
+      ("tcplinger run -- make check", "a test suite that must not leak connections"),
+      ("tcplinger run --exit-code 99 -- make check", "with a status that make does not use"),
+      ("tcplinger run --min-age 5s --json --report leaks.json -- pytest -q", "a report for a script"),
+    ],
+    exitStatus: [
+      ("3", "The command leaked. --exit-code chooses another status."),
+      ("126", "The command cannot be run; 127: there is none."),
+    ],
+    seeAlso: ["tcplinger(8)", "tcplinger-leaks(8)", "docs/how-to.md", "docs/events.md"])
 
-  @Flag(help: "The report as JSON, an event a line (docs/events.md).")
-  var json = false
+  static let refused = [
+    "pid": "it follows the command and what that starts; use trace --pid for another process",
+    "duration": "it ends with its command; put timeout(1) before the command",
+    "interval": "it reports at the end",
+    "count": "it reports at the end", "sort": "leaks come in the order of time",
+  ]
+
+  @OptionGroup(title: "Filters") var filters: ConnectionOptions
+
+  @Option(
+    help: ArgumentHelp("How long the command may hold a CLOSE_WAIT. (default: 1s)", valueName: "time"),
+    transform: DurationArgument.parse)
+  var minAge = DurationArgument(nanoseconds: 1_000_000_000)
 
   @Option(
     help: ArgumentHelp(
       "Exit with this status if the command leaked: one that it does not use itself. 0: with its own. (default: 3)",
       valueName: "status"))
-  var exitCode = Failure.leaks
+  var exitCode: Int32?
 
-  @Option(help: ArgumentHelp("Where the report goes.", valueName: "file"))
+  @Option(help: ArgumentHelp("Where the report goes. (default: standard error)", valueName: "file"))
   var report: String?
 
-  @OptionGroup var verbosity: VerboseOption
+  @OptionGroup(title: "Time") var time: TimeOptions
 
-  @Argument(parsing: .postTerminator, help: "The command and its arguments, behind --.")
+  @OptionGroup(title: "Output") var output: OutputOptions
+
+  @OptionGroup(title: "Kernel programs") var programs: ProgramOptions
+
+  @Argument(
+    parsing: .postTerminator,
+    help: ArgumentHelp("The command and its arguments, after --.", valueName: "command"))
   var command: [String]
 
+  var given: [String] { filters.given + time.given + output.given }
+
   func validate() throws {
-    if command.isEmpty { throw ValidationError("no command; write it behind --") }
-    guard 0...125 ~= exitCode else {
-      throw ValidationError(
-        "--exit-code \(exitCode) is no exit status to choose; write one from 0 to 125, such as 99")
+    try refuseOptions()
+    if command.isEmpty {
+      throw ValidationError("no command; write it after --, such as tcplinger run -- make check")
+    }
+    if let exitCode, !(0...125 ~= exitCode) {
+      throw ValidationError("--exit-code must be from 0 to 125, such as 99; \(exitCode) is not")
     }
   }
 
@@ -51,23 +77,23 @@ struct Run: ParsableCommand {
     // Who started this may ignore it: then the kernel would keep no status of the command, and say nothing of its end.
     signal(SIGCHLD, SIG_DFL)
     let signals = try Signals.block(Signals.ending + [SIGQUIT, SIGUSR1, SIGUSR2, SIGCHLD])
-    let output = try openReport()
-    var settings = TraceSettings()
+    let reportFile = try openReport()
+    var settings = filters.settings
     settings.followsChildren = true
     settings.reportsExits = true
     settings.states.insert(.reset)
-    settings.without = verbosity.without?.names ?? []
+    settings.without = programs.names
     settings.minAgeNanoseconds = minAge.nanoseconds
     let tracer: Tracer
     do {
       tracer = try Tracer(settings, version: version)
     } catch let error as TracingError {
-      throw verbosity.failure(error)
+      throw output.failure(error)
     }
     // Lines between the JSON would spoil it; the start event says the same.
-    if !json || report != nil || verbosity.verbose {
-      verbosity.note(tracer.startEvent)
-      StandardError.notePidNamespace()
+    if !output.json || report != nil || output.verbose {
+      output.note(tracer.startEvent)
+      output.notePidNamespace()
     }
     let child: ChildProcess
     do throws(SystemError) {
@@ -80,11 +106,11 @@ struct Run: ParsableCommand {
     // This thread passes signals on, also to a command that has become another user.
     try Capabilities.keep(.kill)
     let printer = Printer(
-      json: json, colour: false,
-      output: Output(
-        descriptor: output, name: report ?? "standard error", interruptedBy: signals.descriptor))
+      output,
+      to: Output(
+        descriptor: reportFile, name: report ?? "standard error", interruptedBy: signals.descriptor))
     var run = FollowedRun(
-      tracer: tracer, child: child, signals: signals, printer: printer, leakStatus: exitCode)
+      tracer: tracer, child: child, signals: signals, printer: printer, leakStatus: exitCode ?? Failure.leaks)
     let status = try run.run()
     if status != 0 { throw Failure(status: status) }
   }

@@ -1,23 +1,33 @@
 import ArgumentParser
 import Glibc
 
-struct Tcplinger: ParsableCommand {
+struct Tcplinger: Command {
   static let configuration = CommandConfiguration(
     commandName: "tcplinger",
-    abstract: "Names the process behind every TIME_WAIT and CLOSE_WAIT TCP connection, as it happens.",
+    abstract: "Name the process behind each TIME_WAIT and CLOSE_WAIT TCP connection.",
+    usage: "tcplinger [COMMAND] [OPTION...]",
     discussion: """
-      Without a subcommand, tcplinger traces: see 'tcplinger trace --help' for its options.
-
-      EXAMPLES
-        tcplinger                            every origin on this host, until Ctrl-C
-        tcplinger -D 5432 --duration 30s     connections to PostgreSQL, for half a minute
-        tcplinger --state close_wait --min-age 10s
-                                             who has not closed 10 seconds after its peer did
-        tcplinger --json -p 4123 | jq .      one process, for a script
+      Without a command tcplinger traces: the options below are those of trace. 'tcplinger COMMAND --help' has those of \
+      another command.
       """,
     version: version,
     subcommands: [Trace.self, Top.self, Leaks.self, Census.self, Doctor.self, Run.self, Check.self],
     defaultSubcommand: Trace.self)
+
+  static let manual = Manual(
+    examples: [
+      ("tcplinger", "every connection that lingers on this host, until Ctrl-C"),
+      ("tcplinger -D 5432 --duration 30s", "connections to PostgreSQL, for half a minute"),
+      ("tcplinger leaks", "who has not closed what the peer has closed, now"),
+      ("tcplinger doctor", "what is wrong, and what helps"),
+    ],
+    seeAlso: [
+      "tcplinger-top(8)", "tcplinger-leaks(8)", "tcplinger-census(8)", "tcplinger-doctor(8)",
+      "tcplinger-run(8)",
+      "tcplinger-check(8)", "docs/commands.md", "ss(8)",
+    ])
+
+  var given: [String] { [] }
 }
 
 @main
@@ -38,6 +48,18 @@ enum Main {
     }
   }
 
+  /// The text of --help, --version or --generate-completion-script.
+  private static func answer(to error: any Error) -> String {
+    let text = Tcplinger.fullMessage(for: error)
+    guard text.hasPrefix("OVERVIEW: ") else { return text + "\n" }
+    // Which command was meant, its usage says.
+    let words = text.split(separator: "\nUSAGE: tcplinger ").dropFirst().first?.split {
+      $0 == " " || $0 == "\n"
+    }
+    let commands = Tcplinger.configuration.subcommands.compactMap { $0 as? any Command.Type }
+    return Help.text(of: commands.first { words?.first == $0._commandName[...] } ?? Tcplinger.self)
+  }
+
   /// The one place where an error becomes a line and an exit status.
   private static func end(_ error: any Error) -> Never {
     if let failure = error as? Failure {
@@ -47,8 +69,7 @@ enum Main {
     let status = Tcplinger.exitCode(for: error)
     if status == .success {
       do throws(OutputEnd) {
-        // The text of --help or --version.
-        try Output.standard(interruptedBy: -1).write(Array("\(Tcplinger.fullMessage(for: error))\n".utf8))
+        try Output.standard(interruptedBy: -1).write(Array(answer(to: error).utf8))
       } catch {
         end(Failure(error))
       }

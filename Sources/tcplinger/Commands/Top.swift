@@ -5,156 +5,104 @@ import Render
 import System
 import Tracing
 
-struct Top: ParsableCommand {
+struct Top: Command {
   static let configuration = CommandConfiguration(
-    abstract: "Shows who causes TIME_WAITs and who does not close, as a live table of processes.",
+    abstract: "Show which processes cause TIME_WAITs and leave CLOSE_WAITs, as a live table.",
     discussion: """
-      Counted in the kernel: nothing is sent for an event, so it is the cheapest to leave running. TIME_WAIT is \
-      what a process caused in the last 60 s, which is as long as each lasts. LEAKED is what has been in \
-      CLOSE_WAIT for --min-age. PORTS is the share of the port range that TIME_WAITs take towards the peer where \
-      it is largest.
-
-      KEYS
-        < >       sort by the column to the left, to the right     r   turn the order round
-        up, down  select a process        enter   show its peers   /   filter by typing; Esc: no filter
-        p         pause, go on            ?       help             q   quit
-
+      Counted in the kernel: no event is sent, so it is the cheapest command to leave running. TIME_WAIT is what a \
+      process caused in the last 60 s, which is as long as each lasts. LEAKED is what has been in CLOSE_WAIT for \
+      --min-age. PORTS is the share of the port range that TIME_WAITs take towards the peer where it is largest. \
       Without a terminal, or with --batch, it prints a table every interval.
       """)
+
+  static let manual = Manual(
+    examples: [
+      ("tcplinger top", "the live table"),
+      ("tcplinger top --batch --interval 10s --sort leaked --limit 5", "five lines every 10 s, for a log"),
+      ("tcplinger top --json --count 1", "one look, for a script"),
+    ],
+    keys: [
+      ("< >", "sort by the column to the left, to the right"), ("r", "reverse the order"),
+      ("up, down", "select a process"), ("enter", "show its peers"),
+      ("/", "filter by what you type; Esc: no filter"), ("p", "pause, go on"), ("?", "help"), ("q", "quit"),
+    ],
+    seeAlso: ["tcplinger(8)", "tcplinger-census(8)", "docs/commands.md", "docs/events.md"])
 
   @OptionGroup(title: "Filters") var filters: ConnectionOptions
 
   @Option(
-    name: .shortAndLong, help: "The time between two looks. (default: 1s)", transform: DurationArgument.parse)
-  var delay = DurationArgument(nanoseconds: 1_000_000_000)
-
-  @Option(name: [.customShort("n"), .long], help: "End after this many looks.")
-  var count: Int?
+    help: ArgumentHelp("Count a CLOSE_WAIT as LEAKED from this age on. (default: 1s)", valueName: "time"),
+    transform: DurationArgument.parse)
+  var minAge = DurationArgument(nanoseconds: 1_000_000_000)
 
   @Flag(name: .shortAndLong, help: "Print tables, even on a terminal.")
   var batch = false
 
-  @Option(help: "From this age on a CLOSE_WAIT is LEAKED. (default: 1s)", transform: DurationArgument.parse)
-  var minAge = DurationArgument(nanoseconds: 1_000_000_000)
+  @Option(name: [.customShort("d"), .customLong("delay")], help: .hidden, transform: DurationArgument.parse)
+  var delay: DurationArgument?
 
-  @Flag(help: "No colour.")
-  var noColor = false
+  @OptionGroup(title: "Time") var time: TimeOptions
 
-  @OptionGroup var verbosity: VerboseOption
+  @OptionGroup(title: "Output") var output: OutputOptions
+
+  @OptionGroup(title: "Kernel programs") var programs: ProgramOptions
+
+  var given: [String] { time.given + output.given }
 
   func validate() throws {
-    if let count, count < 1 { throw ValidationError("'\(count)' is no number of looks") }
-    try delay.checkInterval()
+    try refuseOptions()
+    try delay?.checkInterval()
+    _ = try column()
     if filters.peer.contains(where: \.hasPort), filters.role != .client {
       throw ValidationError(
         "top counts a server's clients without their ports; add --role client, or give --peer without a port")
     }
   }
 
+  private static let columns: [(name: String, column: TopView.Column)] = [
+    ("pid", .pid), ("comm", .comm), ("connects", .connects), ("accepts", .accepts), ("rate", .rate),
+    ("time_wait", .timeWait), ("close_wait", .closeWait), ("oldest", .oldest), ("leaked", .leaked),
+    ("role", .role),
+    ("ports", .ports), ("peer", .peer),
+  ]
+
+  private func column() throws -> TopView.Column? { try output.sort?.in(Self.columns) }
+
   func run() throws {
     let signals = try Signals.block()
     var settings = filters.settings
-    settings.without = verbosity.without?.names ?? []
+    settings.without = programs.names
     settings.states = [.timeWait, .closeWait]
     settings.minAgeNanoseconds = minAge.nanoseconds
-    let isInteractive = !batch && isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1
+    var view = TopView()
+    if let column = try column() { view.sort(by: column) }
+    let isInteractive = !batch && !output.json && isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1
     // Before the programs are loaded: a terminal that cannot be drawn on is told at once.
-    let screen = isInteractive ? try Screen.open(colour: !noColor && Printer.isColourWelcome) : nil
+    let screen = isInteractive ? try Screen.open(colour: output.isColourWanted) : nil
     do {
       let watch = try TopWatch(settings)
       let ticker = Ticker(
-        watch: watch, signals: signals.descriptor, delayNanoseconds: delay.nanoseconds)
+        watch: watch, signals: signals.descriptor,
+        delayNanoseconds: (time.interval ?? delay)?.nanoseconds ?? 1_000_000_000,
+        endNanoseconds: time.duration.map { Host.bootNanoseconds + $0.nanoseconds })
       if let screen {
-        var run = TopScreen(screen: screen, ticker: ticker, looksLeft: count)
+        var run = TopScreen(screen: screen, ticker: ticker, looksLeft: time.count, view: view)
         try run.run()
         // What is printed before is gone with the screen.
         screen.close()
-        verbosity.note(watch.startEvent(version: version))
+        output.note(watch.startEvent(version: version))
       } else {
-        verbosity.note(watch.startEvent(version: version))
+        output.note(watch.startEvent(version: version))
         var run = TopBatch(
-          ticker: ticker, looksLeft: count, output: .standard(interruptedBy: signals.descriptor))
+          ticker: ticker, looksLeft: time.count, view: view, options: output,
+          output: .standard(interruptedBy: signals.descriptor))
         try run.run()
       }
     } catch let error as TracingError {
       screen?.close()
-      throw verbosity.failure(error)
+      throw output.failure(error)
     } catch let end as OutputEnd {
       throw Failure(end)
-    }
-  }
-}
-
-/// Waits for the next look, and meanwhile sees to what must be done more often.
-struct Ticker {
-  enum Wake { case look, key, end }
-
-  let watch: TopWatch
-  let signals: Int32
-  let delayNanoseconds: UInt64
-  private var nextLook: UInt64
-  private var nextRound: UInt64
-
-  init(watch: TopWatch, signals: Int32, delayNanoseconds: UInt64) {
-    self.watch = watch
-    self.signals = signals
-    self.delayNanoseconds = delayNanoseconds
-    nextLook = Host.bootNanoseconds + delayNanoseconds
-    nextRound = Host.bootNanoseconds + watch.roundNanoseconds
-  }
-
-  /// - Parameter keys: a descriptor to wait for as well.
-  mutating func wait(orFor keys: Int32? = nil) throws -> Wake {
-    while true {
-      let now = Host.bootNanoseconds
-      // Also where no time is left: where a look takes longer than the delay, nothing else would ever be heard.
-      let wake = Waiting(signals: signals, keys: keys ?? -1).wait(until: min(nextLook, nextRound))
-      if wake.contains(.signal) { return .end }
-      if wake.contains(.key) { return .key }
-      if now >= nextLook {
-        nextLook = now + delayNanoseconds
-        nextRound = now + watch.roundNanoseconds
-        return .look
-      }
-      if now >= nextRound {
-        try watch.settle()
-        nextRound = now + watch.roundNanoseconds
-      }
-    }
-  }
-}
-
-/// A table an interval, for a file or a pipe.
-struct TopBatch: ~Copyable {
-  private var ticker: Ticker
-  private var looksLeft: Int?
-  private let output: Output
-  private var line = LineBuffer()
-  private var lost: [Loss.Place: UInt64] = [:]
-  private var view = TopView()
-
-  init(ticker: Ticker, looksLeft: Int?, output: consuming Output) {
-    self.ticker = ticker
-    self.looksLeft = looksLeft
-    self.output = output
-  }
-
-  mutating func run() throws {
-    let renderer = TopRenderer(columns: 200)
-    while looksLeft != 0 {
-      guard try ticker.wait() == .look else { return }
-      let (report, losses) = try ticker.watch.look()
-      for loss in losses { lost[loss.place, default: 0] += loss.count }
-      line.append(local: Host.now, utcOffsetSeconds: Host.utcOffsetSeconds)
-      line.append("\n")
-      renderer.render(renderer.headings.map(\.title), into: &line)
-      for case .process(let row, _) in view.lines(of: report.rows, text: renderer.searchable) {
-        renderer.render(renderer.cells(row), into: &line)
-      }
-      line.append("\(Loss.summary(of: lost))\n\n")
-      try output.write(line.bytes)
-      line.removeAll()
-      looksLeft = looksLeft.map { $0 - 1 }
     }
   }
 }

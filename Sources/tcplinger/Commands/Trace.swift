@@ -5,80 +5,80 @@ import Render
 import System
 import Tracing
 
-struct Trace: ParsableCommand {
+struct Trace: Command {
   static let configuration = CommandConfiguration(
-    abstract: "Prints every origin as it happens, and an account at the end.",
+    abstract: "Print each TIME_WAIT, CLOSE_WAIT and FIN_WAIT2 with its process, then a summary.",
     discussion: """
-      A TIME_WAIT is named after the process that closed first, a CLOSE_WAIT after the one that has not \
-      closed. Ctrl-C ends the trace and prints who caused how many.
-
-      EXAMPLES
-        tcplinger --role client --state time_wait
-                                   which clients close first, and towards whom
-        tcplinger -L 8080,8443     the server on these ports
-        tcplinger --netns 4123     the container of process 4123
-        tcplinger --min-age 0 --state close_wait --json
-                                   every CLOSE_WAIT, however short
+      A TIME_WAIT has the process that closed first, a CLOSE_WAIT the process that has not closed. Ctrl-C ends the \
+      trace and prints who caused how many. This is the default command.
       """)
+
+  static let manual = Manual(
+    examples: [
+      ("tcplinger -D 5432 --duration 30s", "connections to PostgreSQL, for half a minute"),
+      ("tcplinger --role client --state time_wait", "which clients close first, and towards whom"),
+      ("tcplinger -L 8080,8443", "the server on these ports"),
+      ("tcplinger --netns 4123", "the container of process 4123"),
+      ("tcplinger --state close_wait --min-age 10s", "who has not closed 10 s after the peer did"),
+      ("tcplinger --json -p 4123 | jq .", "one process, for a script"),
+    ],
+    seeAlso: [
+      "tcplinger-top(8)", "tcplinger-leaks(8)", "tcplinger-doctor(8)", "docs/commands.md", "docs/events.md",
+    ])
+
+  static let refused = [
+    "interval": "it prints events as they happen; use top, leaks or census to look again and again",
+    "sort": "it prints events as they happen; use top --sort",
+  ]
 
   @OptionGroup(title: "Filters") var filters: ConnectionOptions
 
   @Option(
-    help:
-      "Only this state: time_wait, close_wait, fin_wait2 or reset; repeat for more. Not asked for, resets are not shown."
-  )
-  var state: [OriginFilter.Kind] = []
+    help: ArgumentHelp(
+      "Only these: time_wait, close_wait, fin_wait2, reset. Resets are shown only if they are asked for.",
+      valueName: "states"), completion: .list(StateNames.kinds), transform: StateNames.kinds)
+  var state: [[OriginFilter.Kind]] = []
 
   @Option(
-    help:
-      "How long a CLOSE_WAIT or FIN_WAIT2 lasts before it is shown; 0 shows every CLOSE_WAIT. (default: 1s)",
-    transform: DurationArgument.parse)
+    help: ArgumentHelp(
+      "Show a CLOSE_WAIT or FIN_WAIT2 once it has lasted this long; 0: every CLOSE_WAIT. (default: 1s)",
+      valueName: "time"), transform: DurationArgument.parse)
   var minAge = DurationArgument(nanoseconds: 1_000_000_000)
 
-  @Option(help: "End after this time, such as 30s or 5m.", transform: DurationArgument.parse)
-  var duration: DurationArgument?
+  @OptionGroup(title: "Time") var time: TimeOptions
 
-  @Option(help: "End after this many origins.")
-  var count: Int?
+  @OptionGroup(title: "Output") var output: OutputOptions
 
-  @Flag(help: "JSON, an event a line (docs/events.md).")
-  var json = false
-
-  @Flag(help: "No colour, even on a terminal.")
-  var noColor = false
-
-  @Option(help: "Which hooks to use: auto, fentry, kprobe or tracepoint. (default: auto, the best)")
+  @Option(help: "Which hooks to use. (default: auto, the best)")
   var hooks: HookChoice?
 
-  @OptionGroup var verbosity: VerboseOption
+  @OptionGroup(title: "Kernel programs") var programs: ProgramOptions
 
-  func validate() throws {
-    if let count, count < 1 { throw ValidationError("'\(count)' is no number of events to wait for") }
-  }
+  var given: [String] { time.given + output.given }
+
+  func validate() throws { try refuseOptions() }
 
   func run() throws {
     let signals = try Signals.block()
     var settings = filters.settings
-    settings.without = verbosity.without?.names ?? []
+    settings.without = programs.names
     settings.hooks = hooks ?? .auto
     settings.minAgeNanoseconds = minAge.nanoseconds
-    if !state.isEmpty { settings.states = Set(state) }
+    if !state.isEmpty { settings.states = Set(state.flatMap(\.self)) }
     let tracer: Tracer
     do {
       tracer = try Tracer(settings, version: version)
     } catch let error as TracingError {
-      throw verbosity.failure(error)
+      throw output.failure(error)
     }
     // This thread only prints from here on.
     try Capabilities.keep([])
-    verbosity.note(tracer.startEvent)
-    StandardError.notePidNamespace()
+    output.note(tracer.startEvent)
+    output.notePidNamespace()
     var run = TraceRun(
-      tracer: tracer, signals: signals.descriptor, duration: duration?.nanoseconds, limit: count,
+      tracer: tracer, signals: signals.descriptor, duration: time.duration?.nanoseconds, limit: time.count,
       showsResets: settings.states.contains(.reset),
-      printer: Printer(
-        json: json, colour: !noColor && Printer.isColourWelcome,
-        output: .standard(interruptedBy: signals.descriptor)))
+      printer: Printer(output, to: .standard(interruptedBy: signals.descriptor)))
     try run.run()
   }
 }

@@ -3,7 +3,7 @@ import Events
 import System
 import Tracing
 
-/// A length of time: `500ms`, `30s`, `5m`, `1h`, or a bare number of seconds.
+/// A length of time: `500ms`, `1.5s`, `5m`, `1h`, `2d`, or a bare number of seconds.
 struct DurationArgument: ExpressibleByArgument, Equatable, Sendable, CustomStringConvertible {
   var nanoseconds: UInt64
 
@@ -11,18 +11,23 @@ struct DurationArgument: ExpressibleByArgument, Equatable, Sendable, CustomStrin
 
   init?(argument: String) {
     let units: [(String, UInt64)] = [
-      ("ms", 1_000_000), ("s", 1_000_000_000), ("m", 60_000_000_000), ("h", 3_600_000_000_000),
-      ("", 1_000_000_000),
+      ("ms", 1_000_000), ("s", Self.second), ("m", 60 * Self.second), ("h", 3600 * Self.second),
+      ("d", 86_400 * Self.second), ("", Self.second),
     ]
     guard let (unit, factor) = units.first(where: { argument.hasSuffix($0.0) }) else { return nil }
-    let digits = argument.dropLast(unit.count)
-    guard !digits.isEmpty, digits.utf8.allSatisfy({ 48...57 ~= $0 }), let number = UInt64(digits) else {
-      return nil
-    }
-    let (nanoseconds, overflow) = number.multipliedReportingOverflow(by: factor)
+    let parts = argument.dropLast(unit.count).split(separator: ".", omittingEmptySubsequences: false)
+    // To a millionth: more digits are a slip of the keyboard.
+    guard parts.count <= 2, parts.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy { 48...57 ~= $0 } }),
+      let whole = UInt64(parts[0]), whole <= Self.longest, parts.count == 1 || parts[1].count <= 6,
+      let millionths = parts.count == 1
+        ? 0 : UInt64(parts[1] + String(repeating: "0", count: 6 - parts[1].count))
+    else { return nil }
+    let (nanoseconds, overflow) = whole.multipliedReportingOverflow(by: factor)
     guard !overflow, nanoseconds <= Self.longest else { return nil }
-    self.nanoseconds = nanoseconds
+    self.nanoseconds = nanoseconds + millionths * (factor / 1_000_000)
   }
+
+  private static let second: UInt64 = 1_000_000_000
 
   /// A hundred years: more is a slip of the keyboard, and would overflow a clock.
   private static let longest: UInt64 = 100 * 365 * 86_400_000_000_000
@@ -45,7 +50,7 @@ extension DurationArgument {
 
   static func parse(_ text: String) throws -> DurationArgument {
     guard let duration = DurationArgument(argument: text) else {
-      throw ValidationError("'\(text)' is not a length of time such as 500ms, 30s or 5m")
+      throw ValidationError("'\(text)' is not a length of time; write 500ms, 1.5s, 30s, 5m, 2h or 2d")
     }
     return duration
   }
@@ -53,7 +58,7 @@ extension DurationArgument {
   /// Is it long enough between two looks?
   func checkInterval() throws {
     guard nanoseconds >= 100_000_000 else {
-      throw ValidationError("to look more often than every 100ms would be a load of its own")
+      throw ValidationError("the interval must be at least 100ms, such as 500ms or 2s")
     }
   }
 }
@@ -102,7 +107,31 @@ struct NamespaceArgument: Equatable, Sendable {
   }
 }
 
-extension OriginFilter.Kind: ExpressibleByArgument {}
+/// States by name: a list such as `time_wait,close_wait`, in any case and with `_`, `-` or neither.
+enum StateNames {
+  static let kinds = OriginFilter.Kind.allCases.map(\.rawValue)
+  static let states = TCPState.allCases.map { $0.name.lowercased() }
+
+  static func kinds(_ text: String) throws -> [OriginFilter.Kind] {
+    try list(text, of: OriginFilter.Kind.allCases, kinds)
+  }
+
+  static func states(_ text: String) throws -> [TCPState] { try list(text, of: TCPState.allCases, states) }
+
+  private static func list<State>(_ text: String, of states: [State], _ names: [String]) throws -> [State] {
+    try text.split(separator: ",", omittingEmptySubsequences: false).map { word in
+      guard let index = names.firstIndex(where: { plain($0) == plain(String(word)) }) else {
+        throw ValidationError("'\(word)' is not one of \(names.joined(separator: ", "))")
+      }
+      return states[index]
+    }
+  }
+
+  private static func plain(_ name: String) -> String {
+    name.lowercased().filter { $0 != "_" && $0 != "-" }
+  }
+}
+
 extension HookChoice: ExpressibleByArgument {}
 
 /// Which end of the connection is this host's.

@@ -7,21 +7,24 @@ struct ConnectionOptions: ParsableArguments {
   @Option(name: .shortAndLong, help: "Only this process; repeat for more.")
   var pid: [UInt32] = []
 
-  @Option(help: "Only processes of this name (as in /proc/PID/comm); repeat for more.")
+  @Option(
+    help: ArgumentHelp("Only processes of this name (/proc/PID/comm); repeat for more.", valueName: "name"))
   var comm: [String] = []
 
   @Option(
-    name: [.customShort("L"), .long], help: "Only these local ports, such as 80,443,8000-8999.",
+    name: [.customShort("L"), .long],
+    help: ArgumentHelp("Only these local ports, such as 80,443,8000-8999.", valueName: "ports"),
     transform: PortSet.parse)
   var port: PortSet?
 
   @Option(
-    name: [.customShort("D"), .long], help: "Only these ports of the peer.", transform: PortSet.parse)
+    name: [.customShort("D"), .long], help: ArgumentHelp("Only these ports of the peer.", valueName: "ports"),
+    transform: PortSet.parse)
   var peerPort: PortSet?
 
   @Option(
     help: ArgumentHelp(
-      "Only this peer: 10.0.0.5, 10.0.0.0/8, 10.0.0.5:8080, 2001:db8::/32, [2001:db8::1]:443; repeat for more.",
+      "Only this peer: 10.0.0.5, 10.0.0.0/8, 10.0.0.5:8080, [2001:db8::1]:443; repeat for more.",
       valueName: "address"),
     transform: PeerPattern.parse)
   var peer: [PeerPattern] = []
@@ -42,13 +45,22 @@ struct ConnectionOptions: ParsableArguments {
     transform: NamespaceArgument.parse)
   var netns: NamespaceArgument?
 
+  /// By name, of those that were given.
+  var given: [String] {
+    let given = [
+      ("pid", !pid.isEmpty), ("comm", !comm.isEmpty), ("port", port != nil), ("peer-port", peerPort != nil),
+      ("peer", !peer.isEmpty), ("ipv4", ipv4), ("ipv6", ipv6), ("role", role != nil), ("netns", netns != nil),
+    ]
+    return given.filter(\.1).map(\.0)
+  }
+
   func validate() throws {
     if ipv4 && ipv6 { throw ValidationError("-4 and -6 together leave nothing; give one or none") }
     if pid.contains(0) { throw ValidationError("'0' is not the pid of a process") }
     if let long = comm.first(where: { $0.utf8.count > 15 }) {
-      throw ValidationError("'\(long)' can match nothing: the kernel keeps 15 bytes of a name")
+      throw ValidationError("'\(long)' matches nothing: the kernel keeps 15 bytes of a name")
     }
-    if pid.count > 1024 { throw ValidationError("more than 1024 pids; use --comm or filter the output") }
+    if pid.count > 1024 { throw ValidationError("--pid takes 1024 pids at most; use --comm for more") }
   }
 
   var settings: TraceSettings {

@@ -9,8 +9,8 @@ struct CensusRun: ~Copyable {
   struct ReportOptions {
     var grouping: CensusReport.Grouping
     var filter: OriginFilter
+    var order: CensusReport.Order
     var limit: Int?
-    var isJSON: Bool
   }
 
   private let settings: CensusSettings
@@ -18,18 +18,18 @@ struct CensusRun: ~Copyable {
   private let output: Output
   private let signals: Int32
   private let tracer: Tracer?
-  private let verbosity: VerboseOption
+  private let options: OutputOptions
   private let startNanoseconds: UInt64
   private var log = TimeWaitLog()
   private var line = LineBuffer()
-  private var isFirst = true
+  private var number = 0
 
   /// - Throws: `TracingError` where the trace is not possible here.
   init(
-    settings: CensusSettings, report: ReportOptions, isWatched: Bool, verbosity: VerboseOption,
+    settings: CensusSettings, report: ReportOptions, isWatched: Bool, options: OutputOptions,
     output: consuming Output, signals: Int32
   ) throws {
-    self.verbosity = verbosity
+    self.options = options
     self.settings = settings
     self.report = report
     self.output = output
@@ -46,14 +46,15 @@ struct CensusRun: ~Copyable {
     startNanoseconds = Host.bootNanoseconds
   }
 
-  mutating func run(every interval: UInt64?, for duration: UInt64?) throws {
+  mutating func run(every interval: UInt64?, for duration: UInt64?, count: Int?) throws {
     let end = duration.map { [startNanoseconds] in startNanoseconds + $0 }
     var isOver = false
     if interval == nil, let end { isOver = try wait(until: end) }
     while true {
       let began = Host.bootNanoseconds
-      let isLast = isOver || interval == nil || end.map { began >= $0 } ?? false
-      try count(isLast: isLast)
+      let isLast =
+        isOver || interval == nil || end.map { began >= $0 } ?? false || count.map { number + 1 >= $0 } ?? false
+      try self.count(isLast: isLast)
       guard !isLast, let interval else { return }
       isOver = try wait(until: min(began + interval, end ?? .max))
     }
@@ -61,7 +62,7 @@ struct CensusRun: ~Copyable {
 
   private mutating func count(isLast: Bool) throws {
     var (census, means) = try CensusReader.read(settings, listsTimeWaits: tracer != nil)
-    if isFirst { verbosity.note(hooks: means.hooks, means.refusals) }
+    if number == 0 { options.note(hooks: means.hooks, means.refusals) }
     let watched = Host.bootNanoseconds - startNanoseconds
     if let tracer {
       if isLast { tracer.stop() } else { try catchUp(tracer) }
@@ -69,7 +70,8 @@ struct CensusRun: ~Copyable {
       census.resolve(log, details: settings.details)
       log.prune(now: Host.now)
     }
-    var report = CensusReport(census, by: report.grouping, filter: report.filter, limit: report.limit)
+    var report = CensusReport(
+      census, by: report.grouping, filter: report.filter, order: report.order, limit: report.limit)
     if tracer != nil { (report.lost, report.watchedNanoseconds) = (log.lost, watched) }
     try print(report)
   }
@@ -113,22 +115,24 @@ struct CensusRun: ~Copyable {
   }
 
   private mutating func print(_ report: CensusReport) throws(OutputEnd) {
-    let renderer = CensusRenderer(report, names: NetworkNamespace.names())
-    if self.report.isJSON {
+    let renderer = CensusRenderer(
+      report, names: NetworkNamespace.names(), isColoured: options.isColourWanted && output.isTerminal,
+      isQuiet: options.quiet)
+    if options.json {
       renderer.renderJSON(time: Host.now, into: &line)
     } else {
-      if !isFirst { line.append("\n") }
+      if number > 0 { line.append("\n") }
       renderer.renderText(into: &line)
-      if isFirst { note(report) }
+      if number == 0 { note(report) }
     }
-    isFirst = false
+    number += 1
     defer { line.removeAll() }
     try output.write(line.bytes)
   }
 
   /// What the count leaves out, for a person.
   private func note(_ report: CensusReport) {
-    if report.grouping == .process && !PidNamespace.isInitial {
+    if report.grouping == .process && !PidNamespace.isInitial && !options.quiet {
       StandardError.print(
         "pids are those of the initial pid namespace, not of this one; processes outside this one are not found"
       )

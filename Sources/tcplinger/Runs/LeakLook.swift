@@ -7,11 +7,12 @@ import Tracing
 /// Looks, compares with the look before, and prints.
 struct LeakLook: ~Copyable {
   private let output: Output
-  private let isJSON: Bool
+  private let options: OutputOptions
+  private let order: LeakOrder
   private let isEach: Bool
   private let isRepeated: Bool
   private var line = LineBuffer()
-  private var number = 0
+  private(set) var number = 0
   private(set) var latest = LeakReport()
   /// Of all looks.
   private var losses: [Loss.Place: UInt64] = [:]
@@ -20,12 +21,19 @@ struct LeakLook: ~Copyable {
   private var latestNanoseconds: UInt64?
   private var latestDescriptors: [Process.Identity: Int] = [:]
 
-  init(output: consuming Output, isJSON: Bool, isEach: Bool, isRepeated: Bool) {
+  init(
+    to output: consuming Output, _ options: OutputOptions, isEach: Bool, isRepeated: Bool,
+    order: LeakOrder
+  ) {
     self.output = output
-    self.isJSON = isJSON
+    self.options = options
+    self.order = order
     self.isEach = isEach
     self.isRepeated = isRepeated
   }
+
+  private var isJSON: Bool { options.json }
+  private var isColoured: Bool { options.isColourWanted && output.isTerminal }
 
   mutating func take(_ watch: LeakWatch) throws {
     let now = Host.bootNanoseconds
@@ -33,9 +41,8 @@ struct LeakLook: ~Copyable {
     // Also of a look that nobody reads to its end.
     defer { (latest, latestNanoseconds) = (report, now) }
     number += 1
-    if isRepeated && !isJSON {
-      LeakRenderer().renderTime(
-        Host.now, utcOffsetSeconds: Host.utcOffsetSeconds, isFirst: number == 1, into: &line)
+    if isRepeated && !isJSON && !options.quiet {
+      LeakRenderer().renderTime(Host.now, options.times, isFirst: number == 1, into: &line)
     }
     if isEach {
       try printEach(watch, &report)
@@ -49,15 +56,15 @@ struct LeakLook: ~Copyable {
 
   private mutating func printEach(_ watch: LeakWatch, _ report: inout LeakReport) throws {
     let json = JSONRenderer(clock: BootClock(offsetNanoseconds: Host.bootClockOffsetNanoseconds))
-    let text = TextRenderer(utcOffsetSeconds: Host.utcOffsetSeconds, isColoured: false)
+    let text = TextRenderer(times: options.times, isColoured: isColoured, isWhole: true)
     var end: OutputEnd?
     var origins: [Origin] = []
     let lost = try watch.look { origin in
       if isJSON {
         json.render(.origin(origin), look: number, into: &line)
       } else {
-        if origins.isEmpty { text.renderHeader(into: &line) }
-        text.render(origin, isWhole: true, into: &line)
+        if origins.isEmpty && !options.quiet { text.renderHeader(into: &line) }
+        text.render(origin, into: &line)
       }
       origins.append(origin)
       guard end == nil, line.count >= 65_536 else { return }
@@ -69,20 +76,22 @@ struct LeakLook: ~Copyable {
     if isJSON {
       for loss in lost { json.render(.lost(loss), into: &line) }
     } else {
-      if report.isEmpty { LeakRenderer().renderText(leaks: [], stuck: [], into: &line) }
+      if report.isEmpty { LeakRenderer(isQuiet: options.quiet).renderText(leaks: [], stuck: [], into: &line) }
       LeakRenderer().renderLosses(losses, into: &line)
     }
     try flush()
   }
 
   private mutating func print(_ report: LeakReport, secondsSinceLatest: Double?) throws(OutputEnd) {
-    let renderer = LeakRenderer(width: output.columns)
+    let renderer = LeakRenderer(
+      width: options.wide ? nil : output.columns, isColoured: isColoured, limit: options.limit,
+      isQuiet: options.quiet)
     let trend = secondsSinceLatest.map {
       LeakTrend(since: latest, descriptors: latestDescriptors, seconds: $0)
     }
     latestDescriptors = [:]
-    let leaks = rows(report.leaks, trend ?? LeakTrend())
-    let stuck = rows(report.stuck, trend ?? LeakTrend())
+    let leaks = order.sorted(rows(report.leaks, trend ?? LeakTrend()))
+    let stuck = order.sorted(rows(report.stuck, trend ?? LeakTrend()))
     if isJSON {
       renderer.renderJSON(
         time: Host.now, leaks: leaks, stuck: stuck, lost: losses.values.reduce(0, +), into: &line)
@@ -152,5 +161,24 @@ extension [Process: Int] {
   /// Whichever thread of it was met.
   fileprivate func count(of process: Process) -> Int {
     reduce(0) { $0 + ($1.key.identity == process.identity ? $1.value : 0) }
+  }
+}
+
+/// The columns that the list can be sorted by, most or longest first; names by the alphabet.
+enum LeakOrder: String, CaseIterable {
+  case count, oldest, growth, descriptors, pid, comm
+
+  func sorted(_ rows: [LeakRenderer.Row]) -> [LeakRenderer.Row] {
+    switch self {
+    case .count: rows
+    case .oldest: rows.sorted { $0.group.oldest.nanoseconds > $1.group.oldest.nanoseconds }
+    case .growth: rows.sorted { $0.growth ?? 0 > $1.growth ?? 0 }
+    case .descriptors: rows.sorted { $0.descriptorsOpen ?? 0 > $1.descriptorsOpen ?? 0 }
+    case .pid: rows.sorted { $0.group.process?.pid ?? 0 < $1.group.process?.pid ?? 0 }
+    case .comm:
+      rows.sorted {
+        ($0.group.process?.comm.bytes ?? []).lexicographicallyPrecedes($1.group.process?.comm.bytes ?? [])
+      }
+    }
   }
 }

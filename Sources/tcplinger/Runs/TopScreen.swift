@@ -8,7 +8,7 @@ struct TopScreen: ~Copyable {
   private let screen: Screen
   private var ticker: Ticker
   private var looksLeft: Int?
-  private var view = TopView()
+  private var view: TopView
   private var rows: [TopReport.Row] = []
   private var lines: [TopView.Line] = []
   private var lost: [Loss.Place: UInt64] = [:]
@@ -16,7 +16,8 @@ struct TopScreen: ~Copyable {
   private var isTyping = false
   private var showsHelp = false
 
-  init(screen: Screen, ticker: Ticker, looksLeft: Int?) {
+  init(screen: Screen, ticker: Ticker, looksLeft: Int?, view: TopView) {
+    self.view = view
     self.screen = screen
     self.ticker = ticker
     self.looksLeft = looksLeft

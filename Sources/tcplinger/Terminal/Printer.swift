@@ -12,17 +12,21 @@ struct Printer: ~Copyable {
 
   private let output: Output
   private let form: Form
+  private let isQuiet: Bool
+  private let summary: TextSummary
   private var folder: Folder?
   private var line = LineBuffer()
 
-  init(json: Bool, colour: Bool, output: consuming Output) {
+  init(_ options: OutputOptions, to output: consuming Output) {
     let isTerminal = output.isTerminal
+    let isColoured = options.isColourWanted && isTerminal
     self.output = output
-    if json {
+    isQuiet = options.quiet
+    summary = TextSummary(limit: options.limit ?? 20, isColoured: isColoured)
+    if options.json {
       form = .json(JSONRenderer(clock: BootClock(offsetNanoseconds: Host.bootClockOffsetNanoseconds)))
     } else {
-      form = .text(
-        TextRenderer(utcOffsetSeconds: Host.utcOffsetSeconds, isColoured: colour && isTerminal))
+      form = .text(TextRenderer(times: options.times, isColoured: isColoured, isWhole: options.wide))
       folder = isTerminal ? Folder() : nil
     }
   }
@@ -41,7 +45,7 @@ struct Printer: ~Copyable {
   mutating func print(_ start: Start) throws(OutputEnd) {
     switch form {
     case .json(let renderer): renderer.render(.start(start), into: &line)
-    case .text(let renderer): renderer.renderHeader(into: &line)
+    case .text(let renderer): if !isQuiet { renderer.renderHeader(into: &line) }
     }
     try flush()
   }
@@ -84,7 +88,8 @@ struct Printer: ~Copyable {
     renderFolds()
     switch form {
     case .json(let renderer): renderer.render(.summary(summary), into: &line)
-    case .text: TextSummary().render(summary, into: &line)
+    case .text where isQuiet: self.summary.renderLosses(summary, into: &line)
+    case .text: self.summary.render(summary, into: &line)
     }
     try flush()
   }

@@ -6,7 +6,17 @@ import Synchronization
 enum Progress {
   private static let shownColumns = Atomic(0)
 
-  static let isWanted = isatty(STDERR_FILENO) == 1
+  /// --quiet was given.
+  static var isSilenced: Bool {
+    get { silenced.load(ordering: .relaxed) }
+    set { silenced.store(newValue, ordering: .relaxed) }
+  }
+
+  private static let silenced = Atomic(false)
+
+  static var isWanted: Bool { !isSilenced && isTerminal }
+
+  private static let isTerminal = isatty(STDERR_FILENO) == 1
 
   static func show(_ text: String, secondsLeft: UInt64?) {
     // A job in the background leaves the terminal to others.

@@ -1,0 +1,66 @@
+import Events
+
+/// `tcplinger top --json`: one object for one look, with every process and every peer.
+public struct TopJSON {
+  public init() {}
+
+  public func render(
+    _ rows: [TopReport.Row], time: WallTime, seconds: Double, lost: UInt64, into line: inout LineBuffer
+  ) {
+    line.append("{\"event\":\"top\"")
+    line.field("schema", JSONSchema.version)
+    line.field("time", time)
+    line.key("interval_s")
+    line.append(json: seconds)
+    line.key("processes")
+    line.array(rows) { line, row in render(row, &line) }
+    line.field("lost", lost)
+    line.append("}\n")
+  }
+
+  private func render(_ row: TopReport.Row, _ line: inout LineBuffer) {
+    line.append("{\"pid\":")
+    if let id = row.id { line.append(id.pid) } else { line.append("null") }
+    line.key("comm")
+    if let comm = row.comm { line.append(json: comm) } else { line.append("null") }
+    line.rate("connects_per_s", row.connectsPerSecond)
+    line.rate("accepts_per_s", row.acceptsPerSecond)
+    line.rate("time_wait_per_s", row.timeWaitsPerSecond)
+    line.field("time_wait", row.timeWaits)
+    line.field("close_wait", row.closeWaits)
+    if let oldest = row.oldest {
+      line.field("oldest_ms", oldest)
+    } else {
+      line.field("oldest_ms", UInt64?.none)
+    }
+    line.field("leaked", row.leaked)
+    line.rate("port_share", row.portShare)
+    line.key("peers")
+    line.array(row.peers) { line, peer in render(peer, &line) }
+    line.append("}")
+  }
+
+  private func render(_ peer: TopReport.Peer, _ line: inout LineBuffer) {
+    let name = peer.name
+    line.append("{\"role\":\"")
+    line.append(name.role == .client ? "client\"" : name.role == .server ? "server\"" : "unknown\"")
+    line.append(",\"address\":\"")
+    line.append(name.address, name.family)
+    line.append("\"")
+    line.field("port", name.port.map { UInt64($0) })
+    line.rate("connects_per_s", peer.connectsPerSecond)
+    line.rate("time_wait_per_s", peer.timeWaitsPerSecond)
+    line.field("time_wait", peer.timeWaits)
+    line.field("close_wait", peer.closeWaits)
+    line.rate("port_share", peer.portShare)
+    line.append("}")
+  }
+}
+
+extension LineBuffer {
+  /// To a thousandth; null if it is not known.
+  fileprivate mutating func rate(_ name: StaticString, _ value: Double?) {
+    key(name)
+    append(json: value)
+  }
+}
