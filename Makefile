@@ -18,7 +18,7 @@ BPF_FLAGS := -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -I/usr/include/$(machi
 
 c_files := $(filter-out %.skel.h,$(wildcard bpf/*.[ch] Sources/*/*.[ch] Sources/*/include/*.h Tests/*/*.[ch] scripts/*/*.[ch]))
 swift_files := $(wildcard Package.swift Sources Tests)
-shell_files := .ci/run $(filter-out scripts/benchmark,$(wildcard scripts/*))
+shell_files := .ci/run $(filter-out scripts/benchmark scripts/manual,$(wildcard scripts/*))
 
 # Only root may trace.
 as_root := $(if $(filter 0,$(shell id -u)),,sudo)
