@@ -13,7 +13,7 @@ extension EndToEndTests {
     func pages() throws {
       let script = try Run(
         Programs.system("python3", package: "python3", in: ["/usr/bin"]),
-        [Programs.script("manual"), Programs.tcplinger, folder.path])
+        [Programs.source("scripts/manual"), Programs.tcplinger, folder.path])
       #expect(script.ending == .status(0))
       let mandoc = try Programs.system("mandoc", package: "mandoc")
       let commands = ["", "-trace", "-top", "-leaks", "-census", "-doctor", "-run", "-check"]

@@ -36,8 +36,8 @@ public enum Programs {
     }
   }
 
-  /// A file of this package's scripts.
-  public static func script(_ name: String) -> String { "\(packageRoot)/scripts/\(name)" }
+  /// A file of this package.
+  public static func source(_ path: String) -> String { "\(packageRoot)/\(path)" }
 
   /// Where programs of the system are, what was installed by hand first.
   public static let directories = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"]
