@@ -32,7 +32,7 @@ let package = Package(
     .target(name: "CWire"),
     .target(name: "CSystem"),
     .target(
-      name: "CCurses", cSettings: strictC,
+      name: "CCurses", exclude: ["terminal.ti"], cSettings: strictC,
       linkerSettings: [.linkedLibrary("ncursesw"), .linkedLibrary("tinfo")]),
     .target(
       name: "CLibbpf", dependencies: ["CWire"],

@@ -172,6 +172,48 @@ extension EndToEndTests {
       )
     }
 
+    @Test(
+      "It draws where the host has no terminfo database",
+      arguments: ["xterm-256color", "alacritty"])
+    func emptyTerminfo(name: String) throws {
+      let scene = try Scene()
+      let hide = "for d in /usr/share/terminfo /lib/terminfo /etc/terminfo; do mount -t tmpfs none $d; done"
+      let shell = "\(hide) 2>&-; export TERM=\(name); exec"
+      let tmux = try Tmux(
+        columns: 80, lines: 24,
+        "unshare -m sh -c '\(shell) \(try Programs.tcplinger) top --netns \(scene.home.pid)'; echo ended with $?; sleep 60"
+      )
+      try tmux.screen { $0.dropFirst(2).first == "Waiting for connections." }
+      try scene.play()
+      let lines = try tmux.screen { order($0, scene.many, scene.few, scene.leaker) == [2, 3, 4] }
+      #expect(lines[1].contains("PID COMM") && lines.allSatisfy { $0.count <= 80 })
+      try tmux.press("Down", "r")
+      try tmux.screen { order($0, scene.leaker, scene.few, scene.many) == [2, 3, 4] }
+      try tmux.press("q")
+      try tmux.screen { $0.contains("ended with 0") }
+    }
+
+    @Test("What is cut is marked, and what is below the screen is counted, on any size")
+    func cut() throws {
+      let scene = try Scene()
+      let tmux = try scene.top(columns: 80, lines: 24)
+      try scene.play()
+      try tmux.screen { order($0, scene.many, scene.few, scene.leaker) == [2, 3, 4] }
+      try tmux.resize(columns: 50, lines: 5)
+      let lines = try tmux.screen { $0.last?.hasPrefix("? help  q quit  1 more below") == true }
+      #expect(lines.allSatisfy { $0.count <= 50 })
+      #expect(lines[0].hasSuffix("+") && lines[1].hasSuffix("+"))
+      #expect(order(lines, scene.many, scene.few) == [2, 3])
+      try tmux.press("Down", "Down")
+      try tmux.screen { order($0, scene.few, scene.leaker) == [2, 3] }
+      try tmux.resize(columns: 12, lines: 3)
+      try tmux.screen { $0.count == 3 && $0.allSatisfy { $0.count <= 12 } }
+      try tmux.resize(columns: 140, lines: 24)
+      try tmux.screen {
+        order($0, scene.many, scene.few, scene.leaker) == [2, 3, 4] && $0[1].contains("TIME_WAIT/S")
+      }
+    }
+
     @Test("Without a terminal it prints tables, --count of them")
     func batch() throws {
       let run = try Run.tcplinger(["top", "--delay", "100ms", "--count", "2"])

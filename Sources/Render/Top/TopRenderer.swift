@@ -18,6 +18,9 @@ public struct TopRenderer {
     headings = TopView.Column.allCases.map { $0.heading(isWide: columns >= Self.wideColumns, columns) }
   }
 
+  /// In the place of a table without rows.
+  public static let idle = "Waiting for connections."
+
   private static let wideColumns = 128
   public let headings: [Heading]
 

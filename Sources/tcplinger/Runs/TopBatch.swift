@@ -38,12 +38,13 @@ struct TopBatch: ~Copyable {
 
   private mutating func renderTable(_ report: TopReport) {
     let renderer = TopRenderer(columns: 200)
+    let rows = shown(report, renderer)
     if !options.quiet {
       line.append(Host.now, options.times)
       line.append("\n")
       renderer.render(renderer.headings.map(\.title), into: &line)
+      if rows.isEmpty { line.append("\(TopRenderer.idle)\n") }
     }
-    let rows = shown(report, renderer)
     for row in rows.prefix(options.limit ?? .max) { renderer.render(renderer.cells(row), into: &line) }
     if let limit = options.limit, rows.count > limit { line.append("and \(rows.count - limit) more\n") }
     if !options.quiet || !lost.isEmpty { line.append("\(Loss.summary(of: lost))\n\n") }

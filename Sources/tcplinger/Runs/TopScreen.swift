@@ -90,10 +90,13 @@ struct TopScreen: ~Copyable {
     lines = view.lines(of: rows, text: renderer.searchable)
     firstShown = min(firstShown, view.selection)
     firstShown = max(firstShown, view.selection - room + 1)
+    // A screen that has grown is filled.
+    firstShown = min(firstShown, max(0, lines.count - room))
     screen.draw {
       if showsHelp { return drawHelp() }
       drawTop()
       drawHeadings(renderer)
+      if lines.isEmpty { drawNothing() }
       for (index, line) in lines.dropFirst(firstShown).prefix(room).enumerated() {
         draw(line, at: index + 2, isSelected: firstShown + index == view.selection, renderer)
       }
@@ -105,9 +108,9 @@ struct TopScreen: ~Copyable {
     let width = screen.size.columns
     let rate = rows.reduce(0) { $0 + $1.timeWaitsPerSecond }
     let closeWaits = rows.reduce(0) { $0 + $1.closeWaits }
-    screen.put(
-      "tcplinger \(version)  \(rows.count) processes  \(Int(rate.rounded())) TIME_WAIT/s  \(closeWaits) CLOSE_WAIT",
-      line: 0, column: 0, width: width)
+    let title =
+      "tcplinger \(version)  \(rows.count) processes  \(Int(rate.rounded())) TIME_WAIT/s  \(closeWaits) CLOSE_WAIT"
+    screen.put(TopRenderer.fit(title, width), line: 0, column: 0, width: width)
     if view.isPaused { screen.put("PAUSED", line: 0, column: max(0, width - 6), width: 6, .warning) }
   }
 
@@ -144,12 +147,17 @@ struct TopScreen: ~Copyable {
   ) {
     var column = 0
     for (index, heading) in renderer.headings.enumerated() {
-      let text = TopRenderer.fit(cells[index], heading.width)
-      let indent = heading.isNumber ? heading.width - text.unicodeScalars.count : 0
-      let width = min(heading.width - indent, screen.size.columns - column - indent)
-      if width > 0 { body(index, text, column + indent, width) }
+      let room = min(heading.width, screen.size.columns - column)
+      let text = TopRenderer.fit(cells[index], room)
+      let indent = heading.isNumber ? max(0, room - text.unicodeScalars.count) : 0
+      if room > 0 { body(index, text, column + indent, room - indent) }
       column += heading.width + 1
     }
+  }
+
+  private func drawNothing() {
+    let text = rows.isEmpty ? TopRenderer.idle : "No process matches the filter."
+    screen.put(text, line: 2, column: 0, width: screen.size.columns)
   }
 
   private func drawBottom() {
@@ -159,16 +167,20 @@ struct TopScreen: ~Copyable {
       screen.put(
         "filter: \(view.filter)\(isTyping ? "_" : "")", line: height - 1, column: 0, width: width, .bold)
     } else {
-      screen.put("? help  q quit", line: height - 1, column: 0, width: width, .dim)
+      let below = lines.count - firstShown - room
+      let more = below > 0 ? "  \(below) more below" : ""
+      screen.put("? help  q quit\(more)", line: height - 1, column: 0, width: width, .dim)
     }
     screen.put(
-      losses, line: height - 1, column: max(16, width - losses.unicodeScalars.count), width: width - 16,
+      losses, line: height - 1, column: max(32, width - 1 - losses.unicodeScalars.count), width: width - 32,
       lost.isEmpty ? .dim : .alarm)
   }
 
   private func drawHelp() {
     for (index, text) in Self.help.enumerated() {
-      screen.put(text, line: index, column: 0, width: screen.size.columns, index == 0 ? .bold : .plain)
+      screen.put(
+        TopRenderer.fit(text, screen.size.columns), line: index, column: 0, width: screen.size.columns,
+        index == 0 ? .bold : .plain)
     }
   }
 
