@@ -18,15 +18,18 @@ BPF_FLAGS := -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -I/usr/include/$(machi
 
 c_files := $(filter-out %.skel.h,$(wildcard bpf/*.[ch] Sources/*/*.[ch] Sources/*/include/*.h Tests/*/*.[ch] scripts/*/*.[ch]))
 swift_files := $(wildcard Package.swift Sources Tests)
-shell_files := .ci/run $(filter-out scripts/benchmark scripts/manual,$(wildcard scripts/*))
+shell_files := .ci/run $(filter-out $(addprefix scripts/,benchmark check-links manual picture),$(wildcard scripts/*))
 
 # Only root may trace.
 as_root := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: help build demo run test test-unit test-kernels test-false-alarms bench fmt lint release test-release doctor clean
+.PHONY: help build picture demo run test test-unit test-kernels test-false-alarms bench fmt lint release test-release doctor clean
 
 build: set-up-build $(skeleton) ## The release binary: .build/release/tcplinger
 	@swift build -c release
+
+picture: build ## docs/terminal-*.svg: a real terminal with the demonstration in it
+	@$(as_root) scripts/picture
 
 demo: build ## Traces for 10 s while a built-in workload makes trouble
 	@$(as_root) $(bin)/tcplinger-workload demo -- $(bin)/tcplinger --duration 10s
@@ -51,11 +54,12 @@ test-false-alarms: set-up-test-false-alarms build ## Two minutes of ordinary tra
 bench: set-up-bench build ## Cost beside other tools, 7 minutes, into docs/performance.md: make bench BENCH=--growth
 	@$(as_root) /usr/bin/python3 scripts/benchmark $(BENCH)
 
-lint: set-up-lint ## Style of Swift, C and shell
+lint: set-up-lint ## Style of Swift, C and shell, and the links of the docs
 	@failed=0; \
 	swift format lint --strict --recursive $(swift_files) || failed=1; \
 	clang-format --dry-run -Werror $(c_files) || failed=1; \
 	shellcheck $(shell_files) || failed=1; \
+	scripts/check-links || failed=1; \
 	exit $$failed
 
 fmt: set-up-lint ## The same in place, where it can be mended
