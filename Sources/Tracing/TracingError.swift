@@ -30,13 +30,13 @@ extension TracingError {
     case EPERM:
       let facts = restrictions.facts.map { "\($0.name) \($0.value)" }.joined(separator: "; ")
       problem += ", though the capabilities for it are granted"
-      mend = "ask who runs this machine what forbids it: \(facts)"
+      mend = "find which of these forbids it: \(facts)"
     case ESRCH:
       self = .noTypes(log: ["\(error)"] + log)
     case ENOMEM:
       mend = "free memory, or raise the limit of this cgroup (memory.max) or of locked memory (ulimit -l)"
     default:
-      let verdict = Self.verdict(in: log).map { "what the kernel said: \($0); " } ?? ""
+      let verdict = Self.verdict(in: log).map { "the kernel says: \($0); " } ?? ""
       mend = verdict + "run it again with --verbose, and report what it prints"
     }
   }
@@ -45,7 +45,7 @@ extension TracingError {
   static func noTypes(log: [String]) -> TracingError {
     TracingError(
       problem: "cannot read the kernel's types: no usable BTF in /sys/kernel/btf/vmlinux",
-      mend: "a kernel with CONFIG_DEBUG_INFO_BTF=y, and /sys mounted, is needed", log: log)
+      mend: "use a kernel with CONFIG_DEBUG_INFO_BTF=y, and mount /sys", log: log)
   }
 
   /// The verifier ends its log with why it refused, then with figures; libbpf goes on about what it makes of that.

@@ -280,7 +280,7 @@ import Testing
     #expect(States.named(text)?.name == name)
   }
 
-  @Test("What is no state is none", arguments: ["", "WAIT", "TIME", "_"])
+  @Test("An unknown state is refused", arguments: ["", "WAIT", "TIME", "_"])
   func noState(text: String) { #expect(States.named(text) == nil) }
 
   @Test("All states of RFC 9293 are explained") func allStates() {

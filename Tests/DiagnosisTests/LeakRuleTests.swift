@@ -65,7 +65,9 @@ import Testing
     #expect(flows.first?.program?.executable == "nginx")
   }
 
-  @Test("What is not told again when the watch ends is over, and what was before it is not the watch's")
+  @Test(
+    "A leak that is not reported again at the end of the watch is over; one from before it is not counted as new"
+  )
   func ends() {
     var log = WatchLog(start: WallTime(nanoseconds: 5))
     // Both are told at 0, before the watch.

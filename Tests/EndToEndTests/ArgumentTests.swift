@@ -28,7 +28,7 @@ extension EndToEndTests {
     }
 
     @Test(
-      "What is allowed instead is said",
+      "An error says what is allowed",
       arguments: [
         (["-L", "70000"], "65535"), (["--duration", "soon"], "30s"), (["--state", "foo"], "close_wait"),
         (["--role", "peer"], "server"), (["--netns", "/no/such"], "pid"),

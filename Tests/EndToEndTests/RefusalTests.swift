@@ -71,7 +71,7 @@ extension EndToEndTests {
       #expect(start.refused.first { $0.hook == "tc" }?.lost == nil)
     }
 
-    @Test("A program that there is not is refused in one line, which lists those that there are")
+    @Test("An unknown program is refused in one line that lists the known ones")
     func unknown() throws {
       let run = try Run.tcplinger(["--without", "iter/tcp,nothing"])
       #expect(run.ending == .status(64))
@@ -186,7 +186,7 @@ extension EndToEndTests {
     }
 
     @Test(
-      "What is refused after the programs are loaded is done without as well",
+      "A program that is refused when it is attached is left out",
       arguments: [
         ["trace", "--duration", "100ms"], ["leaks"], ["census", "--by", "process"],
         ["top", "--batch", "-n", "1"],

@@ -48,7 +48,7 @@ extension KernelTests {
 
     /// A time_wait socket is looked up in its chain, where others come and go meanwhile.
     @Test(
-      "Nor where the kernel has 64 chains for all the connections of a namespace", .onceIsEnough,
+      "Nothing is lost where the kernel has 64 chains for all connections of a namespace", .onceIsEnough,
       .enabled(if: Machine.has(chains), "since Linux 6.1"))
     func longChains() throws {
       let home = try homeOfLongChains()
@@ -57,7 +57,7 @@ extension KernelTests {
 
     /// In the kernel's hash of an IPv6 connection there is no more than the end of the own address.
     @Test(
-      "Nor where in these chains there are connections with the same hash and the same ports", .onceIsEnough,
+      "Nothing is lost where connections in these chains have the same hash and ports", .onceIsEnough,
       .enabled(if: Machine.has(chains), "since Linux 6.1"))
     func twins() throws {
       let home = try homeOfLongChains()

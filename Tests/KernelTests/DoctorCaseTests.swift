@@ -254,7 +254,7 @@ extension KernelTests {
       #expect(finding.seen.contains { $0.contains("as many as before the watch") })
     }
 
-    @Test("A goodbye on idle connections of a pool is a pool that nobody watches")
+    @Test("Idle connections of a pool with the server's goodbye unread are reported as an unwatched pool")
     func idlePool() throws {
       let play = try Play(
         in: home,
@@ -275,7 +275,7 @@ extension KernelTests {
       #expect(finding.seen.allSatisfy { !$0.contains("a lock") })
     }
 
-    @Test("The end that came with the last data is likely read, and no more is said")
+    @Test("An end of file that came with the last data is reported as likely read")
     func lastDataWithEnd() throws {
       let play = try Play(
         in: home,

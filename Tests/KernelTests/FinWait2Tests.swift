@@ -34,7 +34,7 @@ extension KernelTests {
       #expect(try !tracer.events(of: second).contains { $0.event == "time_wait" })
     }
 
-    @Test("A FIN that comes after all makes the TIME_WAIT then", arguments: [Way.close, .shutdownWrite, .exit])
+    @Test("A late FIN makes the TIME_WAIT when it comes", arguments: [Way.close, .shutdownWrite, .exit])
     func comesAfterAll(way: Way) throws {
       let tracer = try SharedTracer.current
       let talk = try Conversation(Player("client"), Player("server"))

@@ -51,7 +51,7 @@ extension KernelTests {
       #expect(run.errors.lines.last?.contains("\"command_status\":7,\"leaked\":true") == true)
     }
 
-    @Test("A status of the command's own that means a leak as well is told apart", .onceIsEnough)
+    @Test("If the command itself exits with 3, the report says that it leaked nothing", .onceIsEnough)
     func ownStatus() throws {
       let run = try Run.tcplinger(["run", "--", "/bin/sh", "-c", "exit 3"])
       #expect(run.ending == .status(3))
@@ -117,7 +117,7 @@ extension KernelTests {
     }
 
     @Test(
-      "In a pid namespace of its own it follows its command just as well, and says where it is", .onceIsEnough)
+      "In a pid namespace of its own it follows its command as well, and says so", .onceIsEnough)
     func nestedPidNamespace() throws {
       let unshare = try Programs.system("unshare", package: "util-linux")
       let folder = try TemporaryDirectory()
@@ -142,7 +142,7 @@ extension KernelTests {
     }
 
     @Test(
-      "What was lost may hide a leak: it is said, and success is none", .onceIsEnough, arguments: [0, 7])
+      "A loss that may hide a leak is said, and is no success", .onceIsEnough, arguments: [0, 7])
     func lostEvents(own: Int) throws {
       // While the tracer stands still, more happens than its ring holds. In a network namespace of its own.
       let script = """
@@ -193,7 +193,7 @@ extension KernelTests {
     }
 
     @Test(
-      "A signal reaches a command of another user, and no more privilege is kept than that takes", .onceIsEnough
+      "A signal reaches a command of another user, and only CAP_KILL is kept for that", .onceIsEnough
     )
     func signalsAnotherUser() throws {
       let setpriv = try Programs.system("setpriv", package: "util-linux")

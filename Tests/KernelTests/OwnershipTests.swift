@@ -110,7 +110,7 @@ extension KernelTests {
       #expect(event.opener?.pid == player.pid)
     }
 
-    @Test("Of a socket that a fork shares, the last close counts", arguments: [true, false])
+    @Test("The last close of a socket that is shared by fork counts", arguments: [true, false])
     func inheritedOverFork(childIsLast: Bool) throws {
       let parent = try Player("parent")
       let tracer = try SharedTracer.current

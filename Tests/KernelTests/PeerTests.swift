@@ -19,7 +19,7 @@ extension KernelTests {
       #expect(event.peerProcess?.comm == second.player.comm)
     }
 
-    @Test("Also long after, through a time_wait socket")
+    @Test("The peer is named long after the close as well, through a time_wait socket")
     func timeWaitSocket() throws {
       let tracer = try SharedTracer.current
       let talk = try Conversation(Player("client"), Player("server"))

@@ -52,7 +52,7 @@ private func text(_ report: HealthReport) -> String {
             seen       27,000 TIME_WAITs
                        470 a second more
             by         a\x1b[31m[7]: 27,000 TIME_WAITs
-                       nobody known: the rest
+                       unknown process: the rest
             means      It is full.
             do         - use a pool
             helps      - tcp_tw_reuse: reuses them

@@ -29,7 +29,7 @@ private func text(
     #expect(
       text(EPERM)
         == "cannot load find_holders (iter/task_file): Operation not permitted, though the capabilities for it "
-        + "are granted; ask who runs this machine what forbids it: lockdown none [integrity] confidentiality; "
+        + "are granted; find which of these forbids it: lockdown none [integrity] confidentiality; "
         + "LSMs lockdown,capability,bpf; seccomp filter; user namespace initial; container none seen; kernel 6.18.0"
     )
   }
@@ -46,7 +46,7 @@ private func text(
     ]
     #expect(
       text(EACCES, log: log)
-        == "cannot load find_holders (iter/task_file): Permission denied; what the kernel said: invalid mem access; "
+        == "cannot load find_holders (iter/task_file): Permission denied; the kernel says: invalid mem access; "
         + "run it again with --verbose, and report what it prints")
   }
 

@@ -220,12 +220,12 @@ struct LeakCase {
       let count = accepted[process.identity] ?? 0
       if count > 0 {
         return .init(
-          process, "has accepted \(text(count)) that \(count == 1 ? "is" : "are") open, and accepts no more now"
+          process, "holds \(counted(count, "accepted connection")) and accepts none now"
         )
       }
       return .init(
         process,
-        accepted.isEmpty ? "has the listener" : "has the listener too, and none that it accepted is open")
+        accepted.isEmpty ? "has the listener" : "has the listener too, and holds no accepted connection")
     }
   }
 
@@ -238,7 +238,7 @@ struct LeakCase {
         .map(\.count).reduce(0, +)
       guard count > 0 else { continue }
       actors.append(
-        .init(leak.group.process, "a relay: has passed on the end of \(text(count)), and only waits"))
+        .init(leak.group.process, "a relay: passed on the end of \(counted(count, "connection")) and waits"))
     }
     let relays = Set(actors.compactMap { $0.process?.identity })
     for leak in leaks {

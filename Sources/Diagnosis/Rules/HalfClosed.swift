@@ -87,7 +87,7 @@ extension LeakCase {
   fileprivate func awaitedSighting(_ facts: Facts) -> Sighting {
     let own = Set(leaks.compactMap { $0.group.process?.identity })
     var actors = leaks.prefix(5).map { leak in
-      Finding.Actor(leak.group.process, "is waited for: at work, or it will not answer")
+      Finding.Actor(leak.group.process, "the others wait for it: it works, or it will not answer")
     }
     for leak in facts.leaks where leak.group.part == .relayed && leak.group.reason != nil {
       guard
@@ -95,7 +95,7 @@ extension LeakCase {
       else {
         continue
       }
-      actors.append(.init(leak.group.process, "a relay: has passed the end on, and waits"))
+      actors.append(.init(leak.group.process, "a relay: passed the end on and waits"))
     }
     for leak in leaks {
       for (far, _) in leak.group.farEnds(5) {

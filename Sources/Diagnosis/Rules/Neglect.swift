@@ -34,13 +34,13 @@ enum Neglect: Hashable {
     switch self {
     case .notAccepted: "nobody has called accept() for them"
     case .idlePool:
-      "a client's idle connections, with at most the server's goodbye unread: a pool that nobody watches between uses"
+      "idle connections of a client, with the server's goodbye unread at most: a pool that does not watch them between uses"
     case .blockedInSend:
       "the process writes, and the peer does not read: it is blocked in send(), or waits to write"
     case .dataUnread: "data before the end is unread: the application does not read now"
     case .eofUnread: "only the end of file is unread: the application neither reads nor polls them now"
     case .eofRead:
-      "all is read to the end, perhaps the end with the last data: likely a leak of descriptors, or it is still at work"
+      "all is read, the end of file perhaps with the last data: likely a leak, or the process is still at work"
     case .inFlight:
       "no process has them open: in flight in a unix socket (SCM_RIGHTS), or registered with io_uring"
     case .unknown: "how far the application has read is not known"
@@ -49,7 +49,8 @@ enum Neglect: Hashable {
 
   var remedy: String {
     switch self {
-    case .notAccepted: "find out what keeps those who accept: at work with others, blocked, out of descriptors"
+    case .notAccepted:
+      "find what keeps the process from calling accept(): other work, a lock, no descriptor left"
     case .idlePool:
       """
       let the pool drop idle connections before the server does (an idle time shorter than the server's), and test a \
@@ -60,9 +61,9 @@ enum Neglect: Hashable {
       give writes a time limit: SO_SNDTIMEO, TCP_USER_TIMEOUT, or the send timeout of the server; and look at the \
       peer, which takes no data
       """
-    case .dataUnread: "find out what the reader is at: another request, a lock, its own peer"
+    case .dataUnread: "find what the reading thread does instead: another request, a lock, its own peer"
     case .eofUnread:
-      "look for connections that no loop watches any more, or a worker that is at something else; read, and close at the end"
+      "look for connections that the event loop no longer watches, or a worker that is busy; read them, and close at the end of file"
     case .eofRead: "look for a path that reads 0 bytes, or an error, and returns without close()"
     case .inFlight: "find the process that should receive them (ss -xp), or that has the io_uring"
     case .unknown: "tcplinger leaks --each shows each of them"
@@ -79,7 +80,8 @@ enum Neglect: Hashable {
 
   var grounds: String {
     switch self {
-    case .eofRead: "the kernel counts the end as read together with the last byte: no read need have returned 0"
+    case .eofRead:
+      "the kernel counts the end of file as read with the last byte: read() need not have returned 0 yet"
     case .idlePool: "the state and what is unread are the socket's own; that it is a pool is a guess"
     default: "the state, and how far the application has read, are the socket's own"
     }

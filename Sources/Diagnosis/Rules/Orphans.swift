@@ -2,7 +2,7 @@ import Events
 
 extension Rule {
   static let tooManyOrphans = Rule(
-    id: "orphans", title: "Too many connections that no process has any more",
+    id: "orphans", title: "Too many orphans: closed connections whose peer does not answer",
     meaning: """
       After close() the kernel goes on with what is left to send. Beyond tcp_max_orphans it resets such \
       connections, and what was not sent is lost. Each takes up to 64 kB that cannot be swapped.
@@ -38,7 +38,7 @@ extension Rule {
       var seen: [String] = []
       if reset > 0 {
         seen.append(
-          "\(counted(reset, "connection")) reset for want of memory, or as one orphan too many, in \(span(facts.watchedSeconds))"
+          "\(counted(reset, "connection")) reset because of too many orphans or too little memory, in \(span(facts.watchedSeconds))"
         )
       }
       if let orphans = facts.orphans {

@@ -118,7 +118,7 @@ extension Rule {
             seen: [
               "\(text(ports)) of \(counted(usable, "usable port")) of \(local.address.text(local.family)) are taken, "
                 + "by \(text(use.connections)) connections and TIME_WAITs to \(text(use.services)) services",
-              "no port serves two services, as connect() would let it: bind() has chosen them",
+              "each port is used for one service only, as bind() chose it before connect()",
               ports >= usable ? "none is left: bind() fails with EADDRINUSE" : "few are left",
             ],
             figures: [
@@ -130,7 +130,7 @@ extension Rule {
                 count: $0.count)
             },
             actors: actors, settings: [PortUse.widerRange(namespace, usable)], certainty: .likely,
-            grounds: "the ports are the kernel's own; that none is shared has hardly another explanation",
+            grounds: "the ports are the kernel's own; ports that are never shared have hardly another cause",
             unknown: actors.isEmpty ? ["who: all began before the watch"] : []))
       }
     })

@@ -28,8 +28,8 @@ extension Rule {
       guard (overflows ?? 0) > 0 || (drops ?? 0) > 0 else { return }
       let isFull = (overflows ?? 0) > 0
       var seen = [
-        "in \(span(facts.watchedSeconds)) \(overflows.map { "\(text($0)) times" } ?? "not known how often") a queue was full, "
-          + "\(drops.map { text($0) } ?? "not known how many") connection attempts were dropped"
+        "accept-queue overflows: \(overflows.map { text($0) } ?? "not known"), dropped connection attempts: "
+          + "\(drops.map { text($0) } ?? "not known"), in \(span(facts.watchedSeconds))"
       ]
       let fullest = (namespace.listeners ?? []).filter { $0.queue > 0 }.sorted { $0.queue > $1.queue }.prefix(3)
       for listener in fullest {

@@ -174,7 +174,7 @@ extension Verdict {
         remedies: [
           "tcplinger --min-age 0 --state close_wait --role client names who opened those that the peer closed first"
         ],
-        certainty: .possible, grounds: "the kernel counts every connect(), and not what became of it",
+        certainty: .possible, grounds: "the kernel counts every connect(), but not how each ended",
         unknown: ["which processes"]))
   }
 }

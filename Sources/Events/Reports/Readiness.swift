@@ -1,4 +1,4 @@
-/// What a machine allows the tracer, and what is lost where it allows less.
+/// Whether tracing works on a machine, and what is degraded.
 public struct Readiness: Sendable {
   public enum Grade: String, Sendable {
     case ok

@@ -111,7 +111,7 @@ public struct HealthRenderer {
         line.append(escaping: process.comm)
         line.append("[\(process.pid)]: ")
       } else {
-        line.append("nobody known: ")
+        line.append("unknown process: ")
       }
       line.append(actor.part)
       line.append("\n")

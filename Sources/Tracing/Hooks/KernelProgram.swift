@@ -34,16 +34,16 @@ extension KernelProgram {
 
   static let acceptExit = KernelProgram(
     "handle_accept", "fexit/inet_csk_accept",
-    lost: "who accepted is known from the return of accept() or the first read")
+    lost: "who accepted is seen when accept() returns, or at the first read")
   static let acceptReturn = KernelProgram(
-    "handle_accept_return", "kretprobe/inet_csk_accept", lost: "who accepted is known from the first read")
+    "handle_accept_return", "kretprobe/inet_csk_accept", lost: "who accepted is seen at the first read")
   static let firstRead = KernelProgram(
     "handle_read", "tp_btf/tcp_rcv_space_adjust",
     lost: "who accepted is not known, unless accept can be hooked")
 
   static let timeWaitSocketExit = KernelProgram(
     "handle_time_wait_socket", "fexit/tcp_timewait_state_process",
-    lost: "a TIME_WAIT after FIN_WAIT2 is known from the end of a packet, or by looking")
+    lost: "a TIME_WAIT after FIN_WAIT2 is seen at the end of a packet, or found by looking")
   static let packetEnd = KernelProgram(
     "handle_packet_end", "tp_btf/kfree_skb",
     lost: "a TIME_WAIT after FIN_WAIT2 is found by looking, up to 1.2 s late, if no other hook tells it")
@@ -51,21 +51,21 @@ extension KernelProgram {
   static let audit = KernelProgram(
     "audit", "raw_tp/audit",
     lost:
-      "what waits is asked of the kernel by NETLINK_SOCK_DIAG, in the network namespaces that are there at the start"
+      "waiting connections are read by NETLINK_SOCK_DIAG, in the network namespaces that exist at the start"
   )
   static let visitFiles = KernelProgram(
     "visit_files", "iter/task_file",
-    lost: "who has a socket open is read from /proc, more slowly, and who opened older ones is not known")
+    lost: "holders are read from /proc, more slowly, and who opened older connections is not known")
   static let visitFilesBefore5_17 = KernelProgram(
     "visit_files_before_5_17", "iter/task_file", lost: visitFiles.lost)
   static let visitSockets = KernelProgram(
     "visit_sockets", "iter/tcp",
-    lost: "older sockets are read by NETLINK_SOCK_DIAG, more slowly")
+    lost: "older connections are read by NETLINK_SOCK_DIAG, more slowly")
   static let reset = KernelProgram(
     "handle_reset", "raw_tp/tcp_send_reset", lost: "who sends resets is not known")
   static let fork = KernelProgram(
     "handle_fork", "tp_btf/sched_process_fork",
-    lost: "what a command starts is followed by its parents in /proc: short-lived processes may be missed")
+    lost: "children of a command are found in /proc: short-lived ones may be missed")
 
   static let all =
     [state, stateSince7] + understudies + [

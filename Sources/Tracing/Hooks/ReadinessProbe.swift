@@ -55,7 +55,7 @@ public enum ReadinessProbe {
         "in other network namespaces, older connections without a process are not known"),
       finding(
         .sysPtrace, "CAP_SYS_PTRACE", .limited,
-        "other users' network namespaces and descriptor counts are not read: /proc shows them to nobody else"),
+        "network namespaces and descriptor counts of other users cannot be read"),
     ] + memoryLock(current)
   }
 
@@ -130,7 +130,7 @@ public enum ReadinessProbe {
 
   /// What a hook does less well than the one that it stands in for.
   private static let lessFor = [
-    "tp_btf/tcp_rcv_space_adjust": "who accepted is known from the first read: a child that reads is named"
+    "tp_btf/tcp_rcv_space_adjust": "who accepted is seen at the first read: a child that reads is named"
   ]
 
   /// What no hook tells is found by looking, or is not known.
