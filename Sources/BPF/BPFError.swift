@@ -2,7 +2,7 @@ import Glibc
 
 /// A call into the kernel or libbpf that failed.
 public struct BPFError: Error, Equatable, Sendable {
-  /// What was tried, as an infinitive: "load", "attach".
+  /// The operation, as an infinitive: "load", "attach".
   public let operation: String
   /// What it was tried on: "BPF programs", "handle_state".
   public let object: String

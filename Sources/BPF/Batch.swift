@@ -6,7 +6,7 @@ extension ObjectFile {
   ///
   /// - Parameters:
   ///   - program: a `raw_tp` program that goes over `batch`.
-  ///   - minAge: what has waited for fewer nanoseconds is no answer.
+  ///   - minAge: connections that have waited for fewer nanoseconds are left out.
   ///   - found: how the caller has found the connections, by other means (a state of TCP's); 0: the program is to look.
   ///   - body: gets one record; the span ends with the call.
   public func run(
@@ -30,7 +30,7 @@ extension ObjectFile {
     }
   }
 
-  /// The keys of a hash that has numbers for keys. What is added or deleted meanwhile may be left out or come twice.
+  /// The keys of a hash whose keys are numbers. Keys added or deleted meanwhile may be missed or come twice.
   public func keys(of map: String) throws(BPFError) -> [UInt64] {
     var keys: [UInt64] = []
     try forEachElement(of: map) { key, _ in keys.append(key.unsafeLoadUnaligned(as: UInt64.self)) }

@@ -25,7 +25,7 @@ public struct KernelTypes: ~Copyable {
     clb_kernel_btf_has_enumerator(handle, "bpf_func_id", name)
   }
 
-  /// The number of arguments that a tracepoint passes; nil if there is none of this name.
+  /// The number of arguments that a tracepoint passes; nil: the kernel has no tracepoint of this name.
   public func argumentCount(ofTracepoint name: String) -> Int? {
     let count = clb_kernel_btf_tracepoint_arguments(handle, name)
     return count < 0 ? nil : Int(count)

@@ -4,7 +4,7 @@ extension ObjectFile {
   /// The key of an element, and its value; of a per-CPU hash the values of all processors behind one another.
   public typealias Element = (_ key: RawSpan, _ value: RawSpan) -> Void
 
-  /// Hands out every element of a hash. What is added or deleted meanwhile may be left out or come twice.
+  /// Hands out every element of a hash. Elements added or deleted meanwhile may be missed or come twice.
   /// The spans end with the call.
   public func forEachElement(of map: String, _ body: Element) throws(BPFError) {
     try withSink(body) { context throws(BPFError) in

@@ -47,7 +47,7 @@ public struct ObjectFile: ~Copyable {
     nonmutating set { clb_object_generation(handle).pointee = newValue }
   }
 
-  /// Tells the programs how long a jiffy is, in which the kernel counts what is left of a timer.
+  /// Tells the programs how long a jiffy is: the unit of the kernel's timers.
   public func setJiffy(nanoseconds: UInt32) { clb_object_set_jiffy(handle, nanoseconds) }
 
   /// CLOCK_BOOTTIME less CLOCK_MONOTONIC, which the programs need to tell the one by the other.
@@ -114,7 +114,7 @@ public struct ObjectFile: ~Copyable {
     return clb_map_add(handle, map, &key, 8, &value, MemoryLayout<Value>.size) == 0
   }
 
-  /// The value of a key, copied; nil if there is none.
+  /// A copy of the value of a key; nil: the map does not have the key.
   public func value<Value: BitwiseCopyable>(at key: UInt64, in map: String, or empty: Value) -> Value? {
     var (key, value) = (key, empty)
     return clb_map_find(handle, map, &key, 8, &value, MemoryLayout<Value>.size) == 0 ? value : nil

@@ -1,6 +1,6 @@
 import CLibbpf
 
-/// Takes records from C. Whoever hands its address to C keeps it alive, and at that address, until C is done.
+/// Takes records from C. The caller that passes its address to C must keep it alive until the C function returns.
 final class RecordSink {
   var receive: (RawSpan) -> Void
 

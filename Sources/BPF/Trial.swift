@@ -37,7 +37,7 @@ extension ObjectFile {
     public var stack: [Int]
   }
 
-  /// Loads one program by itself for what the verifier counts. The value is of no other use afterwards.
+  /// Loads one program by itself for the verifier's figures. Do not use the value for anything else afterwards.
   ///
   /// - Returns: nil if the kernel does not say (before Linux 5.2), or refuses the program.
   public func figures(of program: String) throws(BPFError) -> Figures? {

@@ -1,7 +1,7 @@
 import Events
 
 extension Facts {
-  /// What is wrong, worst first, and the figures of what is not.
+  /// All findings, worst first, and the figures of the host.
   public func examine(time: WallTime, kernel: String) -> HealthReport {
     let judged = Rule.findings(in: self)
     let account = Account(self)
@@ -12,7 +12,7 @@ extension Facts {
   }
 }
 
-/// What the host looks like, whether or not anything is wrong.
+/// The figures of the host, shown also when nothing is wrong.
 private struct Account {
   var sentences: [String] = []
   var figures: [Finding.Figure] = []

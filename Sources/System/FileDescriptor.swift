@@ -9,7 +9,7 @@ public struct FileDescriptor: ~Copyable, Sendable {
 
   /// Takes over a descriptor that a system call gave.
   ///
-  /// - Throws: if that is none, with the `errno` of that call.
+  /// - Throws: if the call failed, with its `errno`.
   public static func owning(
     _ number: Int32, _ operation: String, _ object: String
   ) throws(SystemError) -> FileDescriptor {

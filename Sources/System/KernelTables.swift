@@ -1,4 +1,4 @@
-/// The texts of /proc about networking: bytes in, values out. What is missing or no number is left out.
+/// The texts of /proc about networking: bytes in, values out. Missing or malformed numbers are left out.
 public enum KernelTables {
   /// /proc/net/netstat and /proc/net/snmp: a line of names, then one of numbers, each with the group before it.
   ///
@@ -46,7 +46,7 @@ public enum KernelTables {
     return nil
   }
 
-  /// The numbers of a file in /proc/sys; nil if one word is none.
+  /// The numbers of a file in /proc/sys; nil: a word is not a number.
   public static func numbers(_ text: String) -> [Int]? {
     let words = text.split(whereSeparator: \.isWhitespace)
     let numbers = words.compactMap { Int($0) }

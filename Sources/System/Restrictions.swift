@@ -1,6 +1,6 @@
 /// What can keep even root from loading a BPF program, as far as this process can read it.
 public struct Restrictions: Sendable, Equatable {
-  /// Each is what was read, or that it was not.
+  /// Each as it was read, or "not readable".
   public var lockdown: String
   public var securityModules: String
   public var seccomp: String

@@ -57,6 +57,6 @@ public final class EventQueue: Sendable {
     }
   }
 
-  /// The account of what was dropped.
+  /// Counts of the dropped events.
   public var dropped: Tally { state.withLock { $0.dropped } }
 }

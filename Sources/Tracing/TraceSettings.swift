@@ -25,7 +25,7 @@ public struct TraceSettings: Sendable {
   public var tellsAllAtEnd = false
   /// TIME_WAITs are counted by process and peer in the kernel, and no event is made of them.
   public var countsOnly = false
-  /// Nothing has to be remembered of a connection before it begins to end: neither who opened it nor its bytes.
+  /// Remember a connection only from its end on: its opener and bytes are not needed.
   public var endsAlone = false
   /// Connects and accepts are counted by process.
   public var countsOpens = false

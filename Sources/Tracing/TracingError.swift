@@ -6,7 +6,7 @@ import System
 public struct TracingError: Error, Sendable, CustomStringConvertible {
   public var problem: String
   public var mend: String
-  /// What libbpf and the verifier said, for whoever wants to know.
+  /// What libbpf and the verifier printed, for --verbose.
   public var log: [String] = []
 
   public var description: String { "\(problem); \(mend)" }

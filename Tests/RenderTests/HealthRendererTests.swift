@@ -65,7 +65,7 @@ private func text(_ report: HealthReport) -> String {
         The figures
         - 12 ESTABLISHED
 
-        Nothing was changed: the commands above are for you to decide.
+        tcplinger has changed nothing: run the commands above if you agree.
 
         """#)
   }

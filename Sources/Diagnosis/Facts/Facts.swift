@@ -1,6 +1,6 @@
 import Events
 
-/// What was read and seen of a host. Whatever may be missing on a kernel is optional: nil means not known, never 0.
+/// Readings and events of a host. Whatever a kernel may lack is optional: nil means not known, never 0.
 public struct Facts: Sendable {
   public var watchedNanoseconds: UInt64
   public var namespaces: [NamespaceFacts]
@@ -101,7 +101,7 @@ public struct SocketCounts: Sendable {
   /// After the watch, by the kernel's names.
   public var states: [String: Int] = [:]
   public var timeWaits: (ipv4: Int, ipv6: Int) = (0, 0)
-  /// TIME_WAITs of ports at which nobody listens, by what a client's port must be unique for. nil: not counted then.
+  /// TIME_WAITs of ports without a listener, by what a client's port must be unique for. nil: not counted.
   public var tuplesBefore: [Tuple: Int]?
   public var tuples: [Tuple: Int] = [:]
   /// Connections at such ports in any other state: they have their ports for as long as they last.
@@ -126,7 +126,7 @@ public struct SocketCounts: Sendable {
 /// TIME_WAITs that one process caused towards one service, or as the server on one port, during the watch.
 public struct Flow: Sendable {
   public var netns: UInt32
-  /// nil: nobody can be named.
+  /// nil: the process is not known.
   public var process: Process?
   /// nil: the process is over, or may not be read.
   public var program: Program?
@@ -175,7 +175,7 @@ public struct Flow: Sendable {
 /// Connections that one process has reset for one reason, during the watch.
 public struct Reset: Sendable {
   public var netns: UInt32
-  /// nil: nobody can be named.
+  /// nil: the process is not known.
   public var process: Process?
   public var cause: Cause
   public var service: Finding.Service

@@ -1,6 +1,6 @@
 import Events
 
-/// What a watch tells, as facts: who caused how many TIME_WAITs, and what is not closed at its end.
+/// Turns the events of a watch into facts: TIME_WAITs by process, and connections that are open at its end.
 public struct WatchLog: Sendable {
   private struct FlowKey: Hashable {
     var netns: UInt32
@@ -35,7 +35,7 @@ public struct WatchLog: Sendable {
   private var resetsByKey: [ResetKey: Reset] = [:]
   public private(set) var lost: UInt64 = 0
   private let start: WallTime
-  /// When the watch is over: what is told from then on is how it stands, and all else that was told is over.
+  /// The end of the watch: events after it report what is still open; anything else has ended.
   public var end: WallTime?
 
   /// - Parameter start: what happened before is not the watch's.
@@ -120,7 +120,7 @@ public struct WatchLog: Sendable {
 
   public var resets: [Reset] { Array(resetsByKey.values) }
 
-  /// What the kernel has counted between two looks.
+  /// The difference of the kernel's counts between two looks.
   public mutating func add(opened before: [KernelCount], _ after: [KernelCount]) {
     let earlier = Dictionary(before.map { ($0.flow, $0.counts) }) { first, _ in first }
     for count in after where count.flow.role == .client {
@@ -156,7 +156,7 @@ public struct WatchLog: Sendable {
     }
   }
 
-  /// What is not closed at the end of the watch.
+  /// Connections that are not closed at the end of the watch.
   ///
   /// - Parameter reading: what /proc says of a process.
   public func leaks(_ reading: (Process) -> ProcessReading?) -> [Leak] {

@@ -4,8 +4,8 @@ extension Rule {
   static let closeWait = Rule(
     id: "close_wait", title: "Connections are not closed after their peer has closed",
     meaning: """
-      The peer has closed and this process has not: only its close(), or its end, ends the connection. Each takes \
-      memory, and most a descriptor, which they had before the peer closed.
+      The peer has closed and this process has not. Only close(), or the end of the process, ends such a connection. \
+      Until then it keeps its memory and, once accepted, its descriptor, as before the peer closed.
       """,
     remedies: [],
     settings: [

@@ -92,7 +92,7 @@ extension Rule {
           isCommon: true))
     })
 
-  /// What is reserved now and these as well.
+  /// The ports that are reserved now, and these.
   private static func list(_ ports: [UInt16], _ reserved: PortSet) -> String {
     PortSet(ports + (UInt16(1)...UInt16.max).filter { reserved.contains($0) }).description
   }

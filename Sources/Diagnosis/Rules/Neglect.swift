@@ -3,7 +3,7 @@ import Events
 /// Why a process does not close a connection whose peer has, as far as the socket shows.
 enum Neglect: Hashable {
   case notAccepted
-  /// A client's connection with at most a goodbye unread: nobody looks at it between two uses.
+  /// A client's idle connection with at most a goodbye unread: its pool does not watch it.
   case idlePool
   case blockedInSend
   case dataUnread
@@ -40,7 +40,7 @@ enum Neglect: Hashable {
     case .dataUnread: "data before the end is unread: the application does not read now"
     case .eofUnread: "only the end of file is unread: the application neither reads nor polls them now"
     case .eofRead:
-      "all is read, the end of file perhaps with the last data: likely a leak, or the process is still at work"
+      "all is read, perhaps the end with the last data: likely a leak of descriptors, or the process is still at work"
     case .inFlight:
       "no process has them open: in flight in a unix socket (SCM_RIGHTS), or registered with io_uring"
     case .unknown: "how far the application has read is not known"

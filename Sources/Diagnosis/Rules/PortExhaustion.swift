@@ -175,7 +175,7 @@ struct PortUse {
     if open > timeWaits, share(open) >= Threshold.portsWarning { return heldOpen(facts, namespace, perSecond) }
     let held = counted(timeWaits, "TIME_WAIT") + (open > 0 ? " and \(counted(open, "open connection"))" : "")
     var seen = ["\(held): \(percent(timeWaits + open, of: usable)) of \(counted(usable, "usable port"))"]
-    if let perSecond, perSecond > 0 { seen.append("\(rate(perSecond)) more; \(forecast.sentence)") }
+    if let perSecond, perSecond > 0 { seen.append("\(rate(perSecond)) are added; \(forecast.sentence)") }
     seen.append(reuse.sentence)
     var unknown = reuse.unknown.map { [$0] } ?? []
     if flows.isEmpty, timeWaits > 0 { unknown.append("who caused the TIME_WAITs: all began before the watch") }

@@ -4,7 +4,7 @@ import Events
 public struct Rule: Sendable {
   public let id: String
   public let title: String
-  /// What it means for whoever runs the host.
+  /// What it means for the host.
   public let meaning: String
   /// What to do where it comes from, whatever the figures.
   public let remedies: [String]
@@ -12,7 +12,7 @@ public struct Rule: Sendable {
   public let settings: [Finding.Setting]
   /// The facts that it goes by.
   public let evidence: [String]
-  /// Where what is said here stands: kernel documents, commits, RFCs.
+  /// Sources: kernel documents, commits, RFCs.
   public let sources: [String]
   let judge: @Sendable (Facts) -> Verdict
 

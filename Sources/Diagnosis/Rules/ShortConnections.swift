@@ -5,12 +5,13 @@ extension Rule {
     id: "short_connections", title: "A connection for each request",
     meaning: """
       A client connects, exchanges little and closes, again and again. Each time costs a round trip or more, and \
-      leaves a TIME_WAIT with whoever closes first: with a client that is a local port for 60 s.
+      leaves a TIME_WAIT at the end that closes first. At a client it keeps a local port for 60 s.
       """,
     remedies: ["keep connections open and use them again: a pool, HTTP keep-alive"],
     settings: [
       .init(
-        "tcp_tw_reuse", helps: false, "it frees ports earlier; the connections are as many, and as slow to open"
+        "tcp_tw_reuse", helps: false,
+        "it frees ports earlier, but the connections are as many, and each is as slow to open"
       )
     ],
     evidence: [

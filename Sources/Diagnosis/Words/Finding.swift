@@ -15,11 +15,11 @@ public struct Finding: Sendable {
     private var rank: Int { Self.allCases.firstIndex(of: self) ?? 0 }
   }
 
-  /// How sure it is that what was seen means what is said.
+  /// How sure the finding is.
   public enum Certainty: String, Sendable {
     /// Counted by the kernel, or read from it.
     case certain
-    /// Computed from what was counted: a rate, a time to come.
+    /// Computed from counts: a rate, a forecast.
     case likely
     /// The evidence has another explanation too.
     case possible
@@ -119,7 +119,7 @@ public struct Finding: Sendable {
   public var certainty: Certainty
   /// Why it is no surer, or what makes it sure.
   public var grounds: String
-  /// What was asked for and is not known.
+  /// Facts that could not be read.
   public var unknown: [String]
   /// A note that is true of most hosts: no news.
   public var isCommon = false
@@ -150,7 +150,7 @@ public struct Finding: Sendable {
   }
 }
 
-/// All findings, worst first, and the figures of what was looked at.
+/// All findings, worst first, and the figures of the host.
 public struct HealthReport: Sendable {
   public var time: WallTime
   public var kernel: String

@@ -19,7 +19,7 @@ struct Ends: Hashable {
 
 /// The processes at the other ends of some connections, as far as those are on this host.
 public struct PeerIndex {
-  /// nil: nobody is known.
+  /// nil: not known.
   private var processes: [Ends: Process?] = [:]
 
   public init() {}

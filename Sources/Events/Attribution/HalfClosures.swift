@@ -71,7 +71,7 @@ public struct HalfClosures: Sendable {
     match(&open, rest, earliest: -Self.longestDelay)
   }
 
-  /// Both are sorted: what is looked at for each lies within a moment, however many there are.
+  /// Both are sorted by time, so only entries within one moment are compared.
   private mutating func match(_ open: inout [Stay], _ passed: [Stay], earliest: Int64) {
     var early: [Stay] = []
     var next = 0

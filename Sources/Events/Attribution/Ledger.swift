@@ -1,4 +1,4 @@
-/// Who is held responsible for what the kernel reports, and which CLOSE_WAITs are open in the reader's eyes.
+/// Decides which process is held responsible for a record of the kernel, and remembers which CLOSE_WAITs were reported.
 ///
 /// The kernel sees who opened and who closed; the ledger weighs that, the holders read from open files, and
 /// what was already told, and makes the events.
@@ -16,7 +16,7 @@ public struct Ledger {
   /// Was this connection told to be in CLOSE_WAIT?
   public func hasTold(_ socket: UInt64) -> Bool { toldCloseWaits.contains(socket) }
 
-  /// With what the host says of its threads.
+  /// With the names of its threads.
   private func named(_ origin: Origin) -> Origin {
     guard let threadName else { return origin }
     var origin = origin
@@ -29,7 +29,7 @@ public struct Ledger {
   ///
   /// - Parameters:
   ///   - holders: for `closeWait`, the descriptors of the socket that were found open.
-  ///   - listeners: for what is not accepted, who has the listener.
+  ///   - listeners: of `notAccepted`, the processes that have the listener.
   public mutating func enter(
     _ record: KernelOrigin, holders: [Holder] = [], listeners: [Holder] = [], clock: BootClock,
     _ emit: (Origin) -> Void

@@ -1,16 +1,16 @@
-/// How many TCP sockets there are, in groups of those that have in common what was asked for.
+/// Counts of TCP sockets, grouped by the details that were asked for.
 public struct SocketCensus: Sendable {
   /// The process behind a socket, as far as it is known.
   public enum Owner: Hashable, Sendable {
     /// It has a descriptor; the first by pid, if several have.
     case holder(Process)
-    /// Nobody has accepted the connection; this process has the listener.
+    /// The connection is not accepted yet; this process has the listener.
     case listener(Process)
     /// Of a TIME_WAIT that began during the watch: who closed.
     case closer(Process)
     /// Closed by its process, and waiting for the peer.
     case closed
-    /// A TIME_WAIT that nobody saw begin.
+    /// A TIME_WAIT that began before the watch.
     case beforeWatch
     /// No process has a descriptor; or it was not asked for.
     case unknown
@@ -28,7 +28,7 @@ public struct SocketCensus: Sendable {
     public static let tuple = Details(rawValue: 8)
   }
 
-  /// What was not asked for is nil, or `unknown`.
+  /// Details that were not asked for are nil or `unknown`.
   public struct Group: Hashable, Sendable {
     public var state: TCPState
     /// Inode number of the network namespace; nil where those of all are taken together.

@@ -32,7 +32,7 @@ public struct TimeWaitLog: Sendable {
   /// - Parameter connection: `isMapped` is false in any case.
   public subscript(connection: Connection) -> Entry? { entries[connection] }
 
-  /// Forgets what is over by now.
+  /// Forgets TIME_WAITs that have ended.
   public mutating func prune(now: WallTime) {
     entries = entries.filter { now.nanoseconds - $0.value.began.nanoseconds < Self.longest }
   }

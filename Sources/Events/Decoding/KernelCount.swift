@@ -4,7 +4,7 @@ import CWire
 public struct KernelCount: Sendable {
   public var flow: CountedFlow
   public var comm: Comm
-  /// Since the kernel began to count; none is ever less than before.
+  /// Since the kernel began to count; these only grow.
   public var counts: ConnectionCounts
   /// How the kernel names the flow.
   public var key: [UInt8]
@@ -63,7 +63,7 @@ public struct ConnectionCounts: Sendable, Equatable {
     left.usedNanoseconds += right.usedNanoseconds
   }
 
-  /// What was counted since; what would be less than before is nothing.
+  /// What was counted since; never below 0.
   public func since(_ earlier: Self) -> Self {
     var more = Self()
     more.timeWaits = timeWaits - min(timeWaits, earlier.timeWaits)

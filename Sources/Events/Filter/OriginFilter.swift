@@ -8,7 +8,7 @@ public struct OriginFilter: Sendable {
     case finWait2 = "fin_wait2"
     case reset
 
-    /// What is told unless something else is asked for.
+    /// Shown by default.
     public static let usual: Set<Kind> = [.timeWait, .closeWait, .finWait2]
   }
 

@@ -18,7 +18,7 @@ public struct Start: Sendable {
   public struct Refusal: Sendable, Equatable {
     public var hook: String
     public var reason: String
-    /// What is less well known without it; nil: nothing.
+    /// What is degraded without it; nil: nothing.
     public var lost: String?
     /// No other program stands in for it.
     public var isFelt: Bool
@@ -175,7 +175,7 @@ public struct AcceptQueue: Sendable, Equatable {
 /// How long a state has lasted.
 public struct Age: Sendable, Equatable {
   public var nanoseconds: UInt64
-  /// Derived from the peer's last packet, or from what is left of a timer: the state began before the tracer.
+  /// Derived from the peer's last packet or from a timer, because the state began before the trace.
   public var isEstimate: Bool
 
   public init(nanoseconds: UInt64, isEstimate: Bool = false) {
@@ -225,7 +225,7 @@ public struct Loss: Sendable, Equatable {
   public var count: UInt64
   public var place: Place
 
-  /// May a CLOSE_WAIT, or whose it was, be among what is missing?
+  /// May a CLOSE_WAIT, or its process, be among the lost events?
   public var mayHideLeak: Bool {
     switch place {
     case .ringBuffer, .socketMemory, .malformed, .followedProcesses, .skippedRun: true

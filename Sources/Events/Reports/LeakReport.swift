@@ -34,7 +34,7 @@ public struct LeakReport: Sendable {
     var openers: [Process: Int] = [:]
     /// Who else has them open.
     var others: [Process: Int] = [:]
-    /// Of what is not accepted: who has the listener.
+    /// Of `notAccepted`: the processes that have the listener.
     var listeners: [Process: Int] = [:]
 
     var key: Key { Key(process: process?.identity, reason: reason, part: part) }

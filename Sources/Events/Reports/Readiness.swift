@@ -6,7 +6,7 @@ public struct Readiness: Sendable {
     case limited
     /// Without this there is no tracing at all.
     case missing
-    /// A fact, neither good nor bad.
+    /// Information only.
     case fact
   }
 
@@ -14,7 +14,7 @@ public struct Readiness: Sendable {
     public var name: String
     public var grade: Grade
     public var value: String
-    /// What is lost; nil if nothing is.
+    /// What is degraded; nil: nothing.
     public var lost: String?
 
     public init(_ name: String, _ grade: Grade, _ value: String, lost: String? = nil) {
@@ -65,7 +65,7 @@ public struct Readiness: Sendable {
 
   public var findings: [Finding]
   public var programs: [Program]
-  /// What the kernel said of the programs that it refused.
+  /// The kernel's log of the programs that it refused.
   public var log: [String]
 
   public init(findings: [Finding], programs: [Program] = [], log: [String] = []) {

@@ -1,4 +1,4 @@
-/// The account at the end: what was seen, how much of it has a name, and what was lost.
+/// The summary at the end: events seen, events with a process, events lost.
 public struct Summary: Sendable {
   public struct Count: Sendable, Equatable {
     public var seen = 0
@@ -56,7 +56,7 @@ public struct Summary: Sendable {
   /// How a followed command ended, as a shell has it; nil of a trace.
   public var commandStatus: Int32?
 
-  /// Did a command leak? Not known if none of its leaks was seen, but one may be among what was lost.
+  /// Did a command leak? Unknown if no leak was seen but events were lost that may have been one.
   public enum Verdict: Sendable, Equatable { case leaked, clean, unknown }
 }
 
@@ -110,7 +110,7 @@ public struct Tally {
     }
   }
 
-  /// - Parameter leaks: CLOSE_WAITs that are no relay's, and that nobody waits for.
+  /// - Parameter leaks: CLOSE_WAITs, without those of relays and those whose peer still reads.
   public func verdict(leaks: Int) -> Summary.Verdict {
     leaks > 0 ? .leaked : mayHideLeak ? .unknown : .clean
   }

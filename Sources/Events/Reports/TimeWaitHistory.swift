@@ -2,7 +2,7 @@
 public struct TimeWaitHistory: Sendable {
   /// TIME_WAIT lasts 60 s. Source: include/net/tcp.h, TCP_TIMEWAIT_LEN.
   private static let lastsNanoseconds: UInt64 = 60_000_000_000
-  /// The last 60 s are known to this much: what is older by less is still counted.
+  /// The resolution of the last 60 s: events older by less than this are still counted.
   private static let sliceNanoseconds: UInt64 = 5_000_000_000
   private static let slices = Int(lastsNanoseconds / sliceNanoseconds) + 1
 
@@ -34,7 +34,7 @@ public struct TimeWaitHistory: Sendable {
     slice = nanoseconds / Self.sliceNanoseconds
   }
 
-  /// Begins a look: what is entered from now on is of this time. CLOCK_BOOTTIME.
+  /// Begins a look at this time, CLOCK_BOOTTIME: entries that follow belong to it.
   public mutating func look(at nanoseconds: UInt64) {
     seconds = Double(nanoseconds - latestNanoseconds) / 1e9
     latestNanoseconds = nanoseconds

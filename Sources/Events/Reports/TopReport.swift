@@ -7,19 +7,19 @@ public struct TopReport: Sendable {
     /// Caused, a second, since the look before.
     public var timeWaitsPerSecond = 0.0
     public var connectsPerSecond = 0.0
-    /// nil: on this host nobody sees who accepts.
+    /// nil: no hook on this host sees accept().
     public var acceptsPerSecond: Double?
     /// Caused in the last 60 s: the most that can be there now.
     public var timeWaits: UInt64 = 0
     public var closeWaits = 0
-    /// The longest CLOSE_WAIT; nil if there is none.
+    /// Age of the longest CLOSE_WAIT; nil: there are none.
     public var oldest: Age?
     /// CLOSE_WAITs that have lasted for the minimum age.
     public var leaked = 0
     /// Busiest first.
     public var peers: [Peer] = []
 
-    /// What the share of is largest, of its peers as a client; nil if it is none, or no range is known.
+    /// The largest share of the port range among its peers; nil: it is not a client, or the range is not known.
     public var portShare: Double? { peers.compactMap(\.portShare).max() }
 
     /// Which ends of its connections the process is.

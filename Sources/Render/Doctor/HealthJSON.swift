@@ -72,7 +72,7 @@ extension HealthRenderer {
     line.append("}")
   }
 
-  /// What the finding is about: those of `local`, `peer`, `port` and `setting` that apply.
+  /// What the finding is about: `local`, `peer`, `port` or `setting`, where they apply.
   private func renderJSON(_ subject: Finding.Subject, _ line: inout LineBuffer) {
     switch subject {
     case .tuple(let family, let local, let peer):

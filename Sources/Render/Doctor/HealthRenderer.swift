@@ -46,8 +46,8 @@ public struct HealthRenderer {
       line.append("\nNot known\n")
       for fact in report.unknown { wrap("- " + fact, hanging: 2, &line) }
     }
-    if report.findings.contains(where: { $0.settings.contains { $0.command != nil } }) {
-      line.append("\nNothing was changed: the commands above are for you to decide.\n")
+    if report.findings.contains(where: { !$0.isCommon && $0.settings.contains { $0.command != nil } }) {
+      line.append("\ntcplinger has changed nothing: run the commands above if you agree.\n")
     }
   }
 
@@ -79,7 +79,7 @@ public struct HealthRenderer {
     }
   }
 
-  /// - Parameter earlier: what was told before it.
+  /// - Parameter earlier: the findings printed before it.
   private func render(
     _ finding: Finding, after earlier: [Finding], _ report: HealthReport, _ line: inout LineBuffer
   ) {

@@ -2,7 +2,7 @@ import Events
 
 /// Connections that are not closed, by process: `tcplinger leaks`.
 public struct LeakRenderer {
-  /// A group of a report with what was asked of the system about its process.
+  /// A group of a report, with the descriptors of its process.
   public struct Row {
     public var group: LeakReport.Group
     public var descriptorsOpen: Int?
@@ -57,7 +57,7 @@ public struct LeakRenderer {
   private let isQuiet: Bool
 
   /// - Parameters:
-  ///   - width: of the terminal; nil if it is none, or all is to be shown.
+  ///   - width: columns of the terminal; nil: not a terminal, or --wide.
   ///   - isQuiet: rows only.
   public init(width: Int? = nil, isColoured: Bool = false, limit: Int? = nil, isQuiet: Bool = false) {
     columns = width.map { $0 < Self.leastWidth } ?? false ? .narrow : Columns()
@@ -93,7 +93,7 @@ public struct LeakRenderer {
       renderLeftOut(leaks.count, &line)
     }
     if !stuck.isEmpty {
-      line.append(leaks.isEmpty ? "" : "\n")
+      line.append(leaks.isEmpty || isQuiet ? "" : "\n")
       renderHeader(
         "FIN_WAIT2: the process has closed, or shut down its side, and the peer has not closed\n", &line)
       for row in stuck.prefix(limit ?? .max) {

@@ -32,7 +32,7 @@ extension LineBuffer {
     }
   }
 
-  /// A name as a JSON string. What is no UTF-8 becomes U+FFFD, as JSON has no bytes.
+  /// A name as a JSON string. Invalid UTF-8 becomes U+FFFD.
   mutating func append(json comm: Comm) {
     append(byte: UInt8(ascii: "\""))
     appendRuns(of: comm) { buffer, scalar in
@@ -97,7 +97,7 @@ extension LineBuffer {
   }
 }
 
-/// ASCII that neither JSON nor a terminal sees more in.
+/// Printable ASCII that needs no escaping in JSON or on a terminal.
 private func isPlain(_ byte: UInt8) -> Bool {
   0x20..<0x7f ~= byte && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
 }

@@ -101,7 +101,7 @@ extension LineBuffer {
 }
 
 extension WallTime {
-  /// Days since 1970, and what has passed of the day: whole seconds, and of the next one nanoseconds.
+  /// Days since 1970, then seconds of the day, then nanoseconds of the second.
   fileprivate var parts: (days: Int64, seconds: UInt64, nanoseconds: UInt64) {
     let day: Int64 = 86_400_000_000_000
     var (days, rest) = nanoseconds.quotientAndRemainder(dividingBy: day)

@@ -112,7 +112,7 @@ public struct TopRenderer {
     perSecond < 10 ? Digits.rate(perSecond) : count(UInt64(perSecond.rounded()))
   }
 
-  /// What is counted is an upper bound, and more than all of it says no more than all.
+  /// The count is an upper bound, so it is cut at 100 %.
   private func share(_ share: Double?) -> String {
     share.map { "\(min(100, Int(($0 * 100).rounded())))%" } ?? "-"
   }

@@ -1,6 +1,6 @@
 import Events
 
-/// What a user has made of the table: order, filter, what is unfolded and selected.
+/// The user's view of the table: order, filter, unfolded and selected rows.
 public struct TopView: Sendable {
   public enum Column: Int, Sendable, CaseIterable {
     case pid, comm, connects, accepts, rate, timeWait, closeWait, oldest, leaked, role, ports, peer
@@ -72,7 +72,7 @@ public struct TopView: Sendable {
     return lines
   }
 
-  /// Nobody has chosen a line: the first stays selected, whatever comes to stand there.
+  /// Until the user chooses a line the first one stays selected.
   private mutating func follow(_ lines: [Line]) {
     let last = max(0, lines.count - 1)
     guard let id = selected else { return selection = 0 }
@@ -126,7 +126,7 @@ extension TopView.Line {
 }
 
 extension Set<Role> {
-  /// Clients first, then servers, then what is both, then what is not known.
+  /// Clients first, then servers, then both, then unknown.
   fileprivate var order: Int { contains(.client) ? contains(.server) ? 1 : 3 : contains(.server) ? 2 : 0 }
 }
 

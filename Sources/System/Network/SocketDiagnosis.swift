@@ -45,7 +45,7 @@ public struct SocketDiagnosis: ~Copyable {
     try Self.check(result)
   }
 
-  /// Looks up each socket by family, addresses, ports, bound interface and cookie; nil where there is none.
+  /// Looks up each socket by family, addresses, ports, bound interface and cookie; nil: not found.
   ///
   /// With `anyCookie` it finds whichever socket has the tuple, but never a listener. A v4-mapped socket is asked for
   /// with family 6 and mapped addresses. The other fields of `wanted` are not read.

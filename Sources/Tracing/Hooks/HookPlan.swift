@@ -46,7 +46,7 @@ struct HookPlan {
   /// What the reader needs once all is attached: to make iterators and to run programs, or to read /proc instead.
   var kept: Capabilities { files == nil ? [.bpf, .sysPtrace] : .bpf }
 
-  /// What is used, in the words of libbpf.
+  /// The hooks in use, as libbpf names them.
   var hooks: [String] {
     ([state] + [accept, timeWaitSocket, files, sockets, reset].compactMap(\.self)).map(\.hook)
   }
@@ -71,7 +71,7 @@ struct HookPlan {
 }
 
 extension HookPlan {
-  /// What is wanted of a plan.
+  /// The caller's requirements.
   struct Wishes {
     var choice = HookChoice.auto
     /// A TIME_WAIT may be found by looking, rather than by a hook that runs for every packet that ends.

@@ -4,7 +4,7 @@ struct KernelProgram: Equatable {
   var name: String
   /// Section and function, as libbpf writes them.
   var hook: String
-  /// What is less well known without it; what is told is right nevertheless.
+  /// What is degraded without it. Events stay right.
   var lost: String
 
   init(_ name: String, _ hook: String, lost: String) {

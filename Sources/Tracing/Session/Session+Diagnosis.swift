@@ -98,7 +98,7 @@ extension Session {
     return record
   }
 
-  /// Its end was seen by nobody: how it ended is not known.
+  /// No program saw its end: the cause is not known.
   private func tellEnd(_ record: KernelOrigin) {
     var record = record
     record.kind = .closeWaitEnd
@@ -106,7 +106,7 @@ extension Session {
     enter(record)
   }
 
-  /// What waits for long enough, with what its socket shows.
+  /// Hands out a connection that has waited long enough, with the state of its socket.
   private func hand(
     _ record: KernelOrigin, _ socket: DiagnosedSocket, minAge: UInt64, _ body: (KernelOrigin) -> Void
   ) {
@@ -170,7 +170,7 @@ extension Session {
     }
   }
 
-  /// Who has what is in CLOSE_WAIT, and the only listener that what is not accepted can wait for.
+  /// The holders of each CLOSE_WAIT, and the listener of each connection that is not accepted, if there is only one.
   func findHoldersInProc(_ body: (KernelHolder) -> Void) throws {
     var keys: [Connection: UInt64] = [:]
     try object.forEachElement(of: "connections") { _, value in

@@ -65,7 +65,7 @@ extension Session {
 
 /// What could not be kept.
 extension Session {
-  /// What was lost since this was called last.
+  /// Losses since the last call.
   func takeLosses() -> [Loss] {
     noteLosses()
     return takeBatch().compactMap { if case .lost(let loss) = $0 { loss } else { nil } }

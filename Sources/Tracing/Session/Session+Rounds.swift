@@ -3,7 +3,7 @@ import CWire
 import Events
 import System
 
-/// What the rounds remember of those before.
+/// What one round remembers for the next.
 struct Rounds {
   /// A connection by its cookie; by its tuple where there are no cookies, as its key is an address that is used again.
   struct Told: Hashable {
@@ -16,9 +16,9 @@ struct Rounds {
   var nextAudit: UInt64 = 0
   var nextWalk: UInt64 = 0
   var nextFull: UInt64 = 0
-  /// What waits and was told, so that it is told once.
+  /// Waiting connections that were reported, so that each is reported once.
   var told: Set<Told> = []
-  /// Connections that had sent the first FIN and are gone: TIME_WAIT or not, nobody knows.
+  /// Connections that had sent the first FIN and vanished: whether they reached TIME_WAIT is not known.
   var unconfirmed: UInt64 = 0
 
   init() {}

@@ -29,7 +29,7 @@ struct ProgramList: Equatable {
 }
 
 extension OutputOptions {
-  /// Without --verbose only what is felt: where nothing stands in for a program.
+  /// Without --verbose only refusals that cost something: where no other program stands in.
   func note(_ start: Start) { note(hooks: start.hooks, start.refusals) }
 
   func note(hooks: [String], _ refusals: [Start.Refusal]) {
@@ -42,7 +42,7 @@ extension OutputOptions {
   /// In a container, as a rule: what its pids are, and what cannot be seen from there.
   func notePidNamespace() { if !quiet { StandardError.notePidNamespace() } }
 
-  /// What the kernel said, a line a line.
+  /// The kernel's log, line by line.
   func note(_ log: [String]) {
     guard verbose else { return }
     for line in log { StandardError.print(line) }

@@ -130,7 +130,7 @@ struct CensusRun: ~Copyable {
     try output.write(line.bytes)
   }
 
-  /// What the count leaves out, for a person.
+  /// Notes about sockets that are not in the count.
   private func note(_ report: CensusReport) {
     if report.grouping == .process && !PidNamespace.isInitial && !options.quiet {
       StandardError.print(

@@ -15,7 +15,7 @@ struct FollowedRun: ~Copyable {
   private var tally = Tally(withResets: true)
   /// Each CLOSE_WAIT, and its end if it had one.
   private var leaks: [Origin] = []
-  /// The same, and what has half closed: which of them are a relay's.
+  /// CLOSE_WAITs and half-closed connections, to tell the relays.
   private var stays: [Connection: HalfClosures.Stay] = [:]
   private var losses: [Loss.Place: UInt64] = [:]
 

@@ -102,7 +102,7 @@ struct LeakLook: ~Copyable {
     try flush()
   }
 
-  /// Adds what the system says of each group's process.
+  /// Adds the descriptors of each group's process.
   private mutating func rows(_ groups: [LeakReport.Group], _ trend: LeakTrend) -> [LeakRenderer.Row] {
     groups.map { group in
       var row = LeakRenderer.Row(group: group, growth: trend.growth(of: group))
@@ -119,7 +119,7 @@ struct LeakLook: ~Copyable {
     }
   }
 
-  /// What is not accepted is counted for a process that has accepted from that listener before, if one of several has.
+  /// A connection that is not accepted counts for a process that accepted from the listener before, if there is one.
   private func namingAcceptors(_ origins: [Origin], _ settings: TraceSettings) -> [Origin] {
     guard origins.contains(where: { $0.listeners.count > 1 }),
       let acceptors = try? CensusReader.read(CensusSettings(settings, details: [.tuple, .owner])).census

@@ -3,7 +3,7 @@ import Render
 import System
 import Tracing
 
-/// The live table: draws what was looked at last, and does what the keys say.
+/// The live table: draws the last look and obeys the keys.
 struct TopScreen: ~Copyable {
   private let screen: Screen
   private var ticker: Ticker

@@ -39,7 +39,7 @@ struct Printer: ~Copyable {
 
   var isJSON: Bool { if case .json = form { true } else { false } }
 
-  /// A line of text before what is added next.
+  /// Adds a line of text.
   mutating func note(_ text: String) { line.append("\(text)\n") }
 
   mutating func print(_ start: Start) throws(OutputEnd) {

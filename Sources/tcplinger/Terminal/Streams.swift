@@ -35,7 +35,7 @@ struct Output: ~Copyable {
 
   var isTerminal: Bool { isatty(descriptor) == 1 }
 
-  /// The width of the terminal; nil if this is none, or it does not say.
+  /// Columns of the terminal; nil: not a terminal, or unknown.
   var columns: Int? { StandardStreams.columns(of: descriptor) }
 
   func write(_ bytes: [UInt8]) throws(OutputEnd) {
@@ -81,7 +81,7 @@ enum StandardStreams {
     for descriptor: Int32 in 0...2 where fcntl(descriptor, F_GETFD) < 0 { _ = open("/dev/null", O_RDONLY) }
   }
 
-  /// The width of a terminal; nil if this is none, or it does not say.
+  /// Columns of a terminal; nil: not a terminal, or unknown.
   static func columns(of descriptor: Int32) -> Int? {
     var size = winsize()
     guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }

@@ -21,7 +21,7 @@ struct Waiting {
   var keys: Int32 = -1
   /// Where the output goes, to hear of a reader who leaves.
   var output: Int32 = -1
-  /// What the line of progress says; nil: there is none.
+  /// Text of the line of progress; nil: no such line.
   var progress: String?
 
   /// Waits for what comes first; at least looks once, also if the time is over.
