@@ -57,7 +57,7 @@ int BPF_KRETPROBE(handle_accept_return, struct sock_common *accepted)
 
 #define NAMED 4096
 
-/* Connections whose opener is known, or not wanted. */
+/* Skip connections whose opener is known or not wanted. */
 static __u64 named[NAMED];
 
 /*

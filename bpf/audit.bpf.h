@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What no change of state tells, asked several times a second: which connection has waited for too
- * long, and what became of one whose end no program saw. A kernel runs none in the name of a
+ * long, and what happened to one whose end no program saw. A kernel runs none in the name of a
  * process that it hides, nor one that a softirq finds running on its processor already.
  */
 #ifndef TCPLINGER_AUDIT_BPF_H
@@ -69,7 +69,7 @@ static __always_inline void audit_close_wait(struct wire_origin *origin)
 	answer(origin, state_of(origin) == TCP_CLOSE_WAIT ? WIRE_CLOSE_WAIT : WIRE_CLOSE_WAIT_END);
 }
 
-/* Its socket is gone, and nobody saw what took over: only audit has to do with it now. */
+/* Its socket is gone, and no program saw the time_wait socket: audit alone handles it now. */
 static __always_inline void find_again(struct wire_origin *origin)
 {
 	bool was_tw = origin->phase == WIRE_PHASE_TIME_WAIT_SOCKET;
@@ -110,9 +110,8 @@ static __always_inline void audit_fin_sent(struct wire_origin *origin)
 }
 
 /*
- * A time_wait socket that is dead is in no chain, and keeps its state until its memory is another's. If
- * it is by now, nobody knows whether it was in TIME_WAIT; with a hook, which would have told, it
- * was not.
+ * A dead time_wait socket is in no chain, and keeps its state until its memory is used again. If it
+ * is by now, whether it was in TIME_WAIT is not known; where a hook would have told, it was not.
  */
 static __always_inline void audit_time_wait_socket(struct wire_origin *origin)
 {
@@ -135,7 +134,7 @@ static __always_inline void audit_time_wait_socket(struct wire_origin *origin)
 
 #define SURELY_BORN_NS 1000000000 /* the hook runs before the state changes */
 
-/* A connection that nobody has seen end, or begin to: it may be gone, or end nevertheless. */
+/* A connection whose end no program saw: it may be gone, or be ending. */
 static __always_inline void audit_open(struct wire_origin *origin)
 {
 	struct sock_common *common = (void *)origin->address;
@@ -154,14 +153,14 @@ static __always_inline void audit_open(struct wire_origin *origin)
 	}
 }
 
-/* None was sent. */
+/* No reset was sent. */
 static __always_inline void audit_reset(struct wire_origin *origin)
 {
 	if (origin->time_ns - origin->since_ns > SURELY_BORN_NS)
 		take_record(origin);
 }
 
-/* What the frontend has found by other means: TIME_WAIT, or nothing any more. */
+/* What the frontend found by other means: TIME_WAIT, or that the connection is gone. */
 static __always_inline void settle(struct wire_origin *origin)
 {
 	if (!take_record(origin) || batch.found != TCP_TIME_WAIT)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What is older than the tracer, and who has what open: iterators that the frontend runs. */
+/* Sockets older than the tracer, and the holders of sockets: iterators that the frontend runs. */
 #ifndef TCPLINGER_FILES_BPF_H
 #define TCPLINGER_FILES_BPF_H
 
@@ -19,13 +19,13 @@ static __always_inline struct sock *tcp_socket_of(struct file *file)
 		return NULL;
 	if (protocol != IPPROTO_TCP)
 		return protocol == IPPROTO_MPTCP ? tcp_socket_behind(sk) : NULL;
-	/* As long as nobody has asked for its cookie a socket has none. */
+	/* A socket gets its cookie when it is first asked for. */
 	if (settings.typed && FILES_ARE_TYPED && !sk->__sk_common.skc_cookie.counter)
 		give_cookie(sk);
 	return sk;
 }
 
-/* What is not known of a connection yet. */
+/* Fills in what is not known of a connection yet. */
 static __always_inline void seed(struct sock_common *common, bool is_open)
 {
 	__u8 state = READ(false, common, skc_state);
@@ -81,7 +81,7 @@ static __always_inline struct sock *next_queued(struct queue_walk *walk)
 	sk = BPF_CORE_READ(request, sk);
 	walk->request = BPF_CORE_READ(request, dl_next);
 	listener = BPF_CORE_READ(request, __req_common.skc_listener);
-	/* A request that was made of a SYN cookie has none. */
+	/* A request made from a SYN cookie has no listener. */
 	return !listener || listener == walk->listener ? sk : NULL;
 }
 
@@ -112,13 +112,13 @@ static __always_inline void remember(struct sock_common *common, const struct wi
 	struct wire_origin *connection = bpf_map_lookup_elem(&connections, &key);
 
 	bpf_map_update_elem(&visited, &key, &opener.process, BPF_ANY);
-	/* Of what was there before the tracer, who has it open stands in for who opened it. */
+	/* For connections older than the tracer the holder stands in for the opener. */
 	if (key && !settings.ends_alone && (!connection || connection->older))
 		bpf_map_update_elem(&openers, &key, &opener, BPF_NOEXIST);
 	seed(common, true);
 }
 
-/* True: it is a listener, whose queue is to be gone over. */
+/* True: it is a listener, so look at its queue. */
 static __always_inline bool visit(struct bpf_iter__task_file *context, struct queue_walk *walk)
 {
 	struct sock *sk = tcp_socket_of(context->file);
@@ -171,7 +171,7 @@ int visit_files_before_5_17(struct bpf_iter__task_file *context)
 	return 0;
 }
 
-/* It has waited for what is gone of tcp_fin_timeout; TCP_LINGER2 may have said otherwise. */
+/* Since tcp_fin_timeout less the time left; TCP_LINGER2 may have set another timeout. */
 static __always_inline __u64 time_wait_socket_since_ns(struct inet_timewait_sock *tw)
 {
 	struct net *net = BPF_CORE_READ(tw, __tw_common.skc_net.net);

@@ -15,10 +15,10 @@
  * the socket's cookie, which its time_wait socket inherits (where hooks have addresses only: the
  * address, and of a time_wait socket the kernel's hash and the ports). Put in by handle_state at
  * connect() and at the end of a passive handshake, or as late as its end begins, by the iterators
- * for older sockets. Deleted by whoever tells what became of it (handle_state, the hook on time_wait
- * sockets, audit): two may find out at once, and who deletes it tells. 65,536 have their memory
- * from the start, 16 MB, which is faster; on a host with more sockets it is four for each, up to a
- * million, and they take it as they come. What does not fit is counted.
+ * for older sockets. Deleted by the program that reports its end (handle_state, the hook on
+ * time_wait sockets, audit): of two that find it at once, the one that deletes it reports. 65,536
+ * have their memory from the start, 16 MB, which is faster; on a host with more sockets there are
+ * four for each, up to a million, allocated as they come. What does not fit is counted.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -40,10 +40,10 @@ struct {
 } openers SEC(".maps");
 
 /*
- * What is counted by process, one share a processor: TIME_WAITs where they are only counted, by
- * whoever would send a record otherwise; connects and accepts by who sees them. Deleted by the frontend, a generation at a time, when a later one has been counted for
- * longer than a program runs: so no count is added to what is gone. 65,536 flows; what does not fit
- * is counted.
+ * Counts by process, one share a processor: TIME_WAITs where no record is sent for them, connects
+ * and accepts. Written by the programs that see them. Deleted by the frontend, a generation at a
+ * time, when a later one has been counted for longer than a program runs, so that no count is added
+ * to a deleted one. 65,536 flows; what does not fit is counted.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);

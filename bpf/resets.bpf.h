@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A reset that this end sends for a connection of its own. handle_state, or the time_wait socket that
- * took over, has left word of whose it was.
+ * A reset that this end sends for a connection of its own. handle_state, or the time_wait socket
+ * that took over, has left word of whose it was.
  */
 #ifndef TCPLINGER_RESETS_BPF_H
 #define TCPLINGER_RESETS_BPF_H

@@ -16,7 +16,7 @@ static __always_inline __u16 peer_port_of(bool typed, struct sock_common *common
 	return bpf_ntohs(READ(typed, common, skc_dport));
 }
 
-/* Names the connection of a full socket; 0: nobody has named it yet. */
+/* The key of a full socket; 0: it has no cookie yet. */
 static __always_inline __u64 key_of(bool typed, struct sock_common *common)
 {
 	if (settings.typed)

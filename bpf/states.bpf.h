@@ -79,7 +79,7 @@ static __always_inline void name_closer(struct wire_origin *origin, struct sock 
 	if (!process_acts(sk, task))
 		return;
 	if (READ(TASKS_ARE_TYPED, task, tgid) == (int)tracer) {
-		/* It is made to close what it looked at: it stands in for whom it met. */
+		/* The iterator held the last reference: name the process that it met with the file. */
 		process = bpf_map_lookup_elem(&visited, &key);
 		if (!process)
 			return;
@@ -91,7 +91,7 @@ static __always_inline void name_closer(struct wire_origin *origin, struct sock 
 	origin->closer_source = WIRE_SOURCE_CLOSE;
 }
 
-/* Which end it is, of a connection that nobody saw begin. */
+/* The role of a connection whose beginning no program saw. */
 static __always_inline __u8 role_at_end(struct tcp_sock *tcp, int from)
 {
 	/* The child of a fast open is closed before its handshake is done. */
@@ -201,8 +201,8 @@ static __always_inline bool on_close_wait_left(struct sock *sk, int to)
 }
 
 /*
- * By a reset, or because nobody answers any more: then there is no time_wait socket. Other errors may
- * be notes of a router's (IP_RECVERR), of a connection that ended like any other.
+ * By a reset, or because nobody answers any more: then there is no time_wait socket. Other errors
+ * may be notes of a router's (IP_RECVERR), of a connection that ended like any other.
  */
 static __always_inline bool was_aborted(struct sock *sk)
 {
@@ -212,8 +212,8 @@ static __always_inline bool was_aborted(struct sock *sk)
 }
 
 /*
- * The full socket is gone. The time_wait socket that took over, if any, says whether this is TIME_WAIT
- * or still FIN_WAIT2, in which case it is looked at again when the peer's FIN comes.
+ * The full socket is gone. The time_wait socket that took over, if any, says whether this is
+ * TIME_WAIT or still FIN_WAIT2, in which case it is looked at again when the peer's FIN comes.
  */
 static __always_inline bool on_closed_actively(struct sock *sk, int from)
 {
@@ -222,7 +222,7 @@ static __always_inline bool on_closed_actively(struct sock *sk, int from)
 	struct wire_origin *connection = bpf_map_lookup_elem(&connections, &key), *record, origin;
 	bool is_kept;
 
-	/* What nobody has named is older than the tracer, and was not found by it. */
+	/* Without a cookie it is older than the tracer, and the tracer did not find it. */
 	if (!tcp || !key || (connection && connection->phase == WIRE_PHASE_TIME_WAIT_SOCKET) ||
 	    (!connection && (settings.has_understudies || !is_wanted(sk))))
 		return false;
@@ -282,7 +282,7 @@ static __always_inline bool on_closed_actively(struct sock *sk, int from)
 	return false;
 }
 
-/* True: it has ended without a TIME_WAIT, and handle_reset is to know whose it was. */
+/* True: it ended without a TIME_WAIT; keep its owner for handle_reset. */
 static __always_inline bool on_closed(struct sock *sk, int from)
 {
 	if (from == TCP_FIN_WAIT1 || from == TCP_FIN_WAIT2 || from == TCP_CLOSING)

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* All programs, a file a subject. They are one object: what they share stands in it once. */
+/*
+ * All programs, one file for each subject, in one object, so that it has what they share
+ * once.
+ */
 #include "states.bpf.h"
 #include "time_wait.bpf.h"
 #include "resets.bpf.h"

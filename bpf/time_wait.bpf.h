@@ -29,8 +29,8 @@ int BPF_PROG(handle_time_wait_socket, struct sock_common *tw)
 }
 
 /*
- * v6.11, ba8de796baf4: kfree_skb names the receiving socket. A packet for a time_wait socket has nobody
- * to go to, so it always ends here, after the time_wait socket has taken notice of it.
+ * v6.11, ba8de796baf4: kfree_skb names the receiving socket. A packet for a time_wait socket has
+ * nobody to go to, so it always ends here, after the time_wait socket has taken notice of it.
  */
 SEC("tp_btf/kfree_skb")
 int BPF_PROG(handle_packet_end, struct sk_buff *skb, void *location, int reason,

@@ -207,13 +207,13 @@ struct wire_batch {
 
 /* Why something could not be kept. Written by the kernel, only ever grows. */
 struct wire_losses {
-	__u64 ring_full;	/* a record found no room in the ring buffer */
-	__u64 connections_full; /* what is known of a connection could not be kept */
-	__u64 openers_full;	/* the same of who opened it */
-	__u64 targets_full;	/* a process that a target started could not be added */
-	__u64 counts_full;	/* a TIME_WAIT that could not be counted */
-	__u64 time_wait_sockets_gone; /* a time_wait socket vanished between two looks: TIME_WAIT or not, unknown */
-	__u64 rescued; /* no loss: a change of state that an understudy played in */
+	__u64 ring_full;	      /* a record found no room in the ring buffer */
+	__u64 connections_full;	      /* what is known of a connection could not be kept */
+	__u64 openers_full;	      /* the same of who opened it */
+	__u64 targets_full;	      /* a process that a target started could not be added */
+	__u64 counts_full;	      /* a TIME_WAIT that could not be counted */
+	__u64 time_wait_sockets_gone; /* vanished between two looks: TIME_WAIT or not, unknown */
+	__u64 rescued;		      /* no loss: a change of state that an understudy played in */
 };
 
 /* Set once, before the programs are loaded. */

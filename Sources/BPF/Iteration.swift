@@ -14,7 +14,7 @@ extension ObjectFile {
     var descriptor: Int32 = -1
     try check(clb_iterator_open(handle, program, &descriptor), "run", program)
     defer { close(descriptor) }
-    // A read may end inside a record; what is left moves to the front and the next read goes on behind it.
+    // A read may end inside a record: move the rest to the front and read on behind it.
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: recordSize * 256, alignment: 8)
     defer { buffer.deallocate() }
     var filled = 0

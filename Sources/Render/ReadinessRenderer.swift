@@ -22,7 +22,7 @@ public struct ReadinessRenderer {
       let colour = isColoured ? finding.grade.colour : nil
       let reset = colour == nil ? "" : "\u{1b}[0m"
       line.append(colour ?? "")
-      // Colours have no width: what follows is aligned by what was written without them.
+      // Escape codes have no width: align by the text without them.
       let start = line.count + reset.utf8.count
       line.append((finding.grade == .fact ? "" : finding.grade.rawValue) + reset)
       line.pad(from: start, to: 9)

@@ -11,7 +11,7 @@ public enum KernelTables {
       guard let group = words.first, group.hasSuffix(":") else { continue }
       if names.first == group {
         for (name, number) in zip(names, words).dropFirst() {
-          // A few are signed; none of those counts anything.
+          // The few signed ones are not counters.
           if let number = UInt64(number) { counters["\(group.dropLast()).\(name)"] = number }
         }
         names = []

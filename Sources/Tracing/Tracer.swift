@@ -47,7 +47,7 @@ public final class Tracer {
   /// - Throws: `TracingError` where this machine or its privileges do not allow it.
   public init(_ settings: TraceSettings, version: String) throws {
     let session = try Session.start(settings)
-    // Before anybody is told that tracing has begun: what was there is known then, too.
+    // Before the start is reported, so that older connections are known by then.
     _ = try explained { try session.seed() }
     startEvent = session.startEvent(version: version)
     work = Work(session)

@@ -22,7 +22,7 @@ extension TracingError {
     restrictions: Restrictions = .current
   ) {
     self.init(problem: "\(error)", mend: "", log: log)
-    // What is loaded already may be run without CAP_PERFMON, which is given up by then.
+    // Loaded programs may be run without CAP_PERFMON, which is dropped by then.
     let needed: Capabilities = error.operation == "load" ? [.bpf, .perfmon] : .bpf
     switch error.code {
     case EPERM where !capabilities.contains(.sysAdmin) && !capabilities.contains(needed):

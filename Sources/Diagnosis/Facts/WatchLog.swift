@@ -75,7 +75,7 @@ public struct WatchLog: Sendable {
   }
 
   private mutating func addFlow(_ origin: Origin) {
-    // Which end an older connection is may not be known; then it belongs to neither kind.
+    // The role of an older connection may not be known: leave it out.
     guard origin.role != .unknown else { return }
     let (connection, process) = (origin.connection, origin.process)
     let service = origin.role == .client ? connection.peer : connection.local

@@ -41,7 +41,7 @@ extension Rule {
       guard timestamps == 0, reuse != 0 else { return }
       verdict.sightings.append(
         Sighting(
-          // 2 is the default, for loopback: nobody has counted on it.
+          // 2 is the default, for loopback: not set on purpose.
           severity: reuse == 1 ? .warning : .note, netns: namespace.inode, subject: .setting("tcp_timestamps"),
           seen: ["tcp_tw_reuse is \(reuse), tcp_timestamps is 0"],
           figures: [.init("tcp_tw_reuse", reuse), .init("tcp_timestamps", 0)],

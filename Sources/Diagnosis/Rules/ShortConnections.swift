@@ -23,7 +23,7 @@ extension Rule {
       var verdict = Churn.all(in: facts, role: .client) { churn in
         // The server on this host is told to close first, with its clients.
         if churn.timeWaits == 0 && facts.serves(churn.first.service) { return nil }
-        // Of what the other end closes first the bytes are not known.
+        // Bytes are not known where the other end closes first.
         guard churn.meanBytes ?? 0 <= Threshold.shortConnectionBytes, churn.meanBytes != nil || churn.isOpened
         else { return nil }
         let namespace = facts.namespaces.first { $0.inode == churn.first.netns }

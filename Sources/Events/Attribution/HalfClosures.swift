@@ -63,7 +63,7 @@ public struct HalfClosures: Sendable {
     let sorted = stays.sorted { $0.since < $1.since }
     var open = sorted.filter { $0.origin.hasReadEnd }
     let passed = sorted.filter { $0.origin.isHalfClosed }
-    // First what came in the order in which it must come; the age of what is older than the tracer is an estimate.
+    // Prefer pairs in the right order of time; ages of connections older than the trace are estimates.
     match(&open, passed, earliest: 0)
     let isEstimate = { (stay: Stay) in stay.origin.kind.age?.isEstimate != false }
     let rest = passed.filter { isEstimate($0) && predecessors[Ends($0.origin.connection)] == nil }

@@ -40,7 +40,7 @@ public struct Comm: Hashable, Sendable {
     (low, high) = withUnsafeBytes(of: tuple) { bytes in
       (bytes.loadUnaligned(as: UInt64.self), bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
     }
-    // Behind the end an older kernel leaves what is left of a longer name before; a shift by 64 leaves nothing.
+    // Behind the end an older kernel leaves bytes of a longer name; a shift by 64 gives 0.
     let length = count
     low &= (1 << (length * 8)) &- 1
     high &= (1 << (max(0, length - 8) * 8)) &- 1

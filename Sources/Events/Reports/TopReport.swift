@@ -89,7 +89,7 @@ public struct TopReport: Sendable {
     for (flow, recent) in history.flows {
       if let tuple = Tuple(flow) { taken[tuple, default: 0] += recent.lately }
     }
-    // What has no TIME_WAIT, and opens and accepts nothing any more, is no news.
+    // Skip processes without TIME_WAITs that open and accept nothing any more.
     for (flow, recent) in history.flows
     where filter.passes(flow, recent.comm) && (recent.lately > 0 || !recent.isIdle) {
       let share = Tuple(flow).flatMap { tuple in

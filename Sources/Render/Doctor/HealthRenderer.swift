@@ -116,7 +116,7 @@ public struct HealthRenderer {
       line.append(actor.part)
       line.append("\n")
     }
-    // What was said of the same rule already is not said again.
+    // Do not repeat what an earlier finding of the same rule says.
     let index = earlier.firstIndex { $0.rule == finding.rule && $0.meaning == finding.meaning }
     let said = index.map { earlier[$0] }
     if said == nil { wrap(finding.meaning, label: "means", &line) }

@@ -81,7 +81,7 @@ public struct LeakRenderer {
     }
     if !leaks.isEmpty {
       renderHeader("CLOSE_WAIT: the peer has closed, the process has not\n", &line)
-      // The descriptors are the process's, whose rows are several if it leaks for several reasons.
+      // Descriptors are counted by process, and a process has a row for each reason.
       var forecast: Set<Process.Identity?> = []
       for row in leaks.prefix(limit ?? .max) {
         render(row, &line)

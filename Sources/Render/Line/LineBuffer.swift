@@ -3,7 +3,7 @@
 /// A line is some sixty pieces, most of a few bytes. An array asks for each of them whether it is shared, which takes
 /// longer than to write the piece: so the memory is this buffer's own.
 public struct LineBuffer: ~Copyable {
-  // Nobody else has it, and it is let go of with the buffer. The first `count` of `capacity` bytes are written.
+  // Owned by this buffer alone and freed with it. The first `count` of `capacity` bytes are written.
   private var start = UnsafeMutablePointer<UInt8>.allocate(capacity: 4096)
   private var capacity = 4096
   public private(set) var count = 0

@@ -41,7 +41,7 @@ public struct TextRenderer {
     let start = line.count + shift
     line.append(origin.time, times)
     line.pad(from: start, to: Column.state)
-    // Colours have no width: what follows is aligned by what was written before them.
+    // Escape codes have no width: align by the text without them.
     let stateStart = line.count
     if isColoured { line.append(origin.kind.colour) }
     line.append(origin.kind.label)

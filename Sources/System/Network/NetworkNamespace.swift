@@ -39,7 +39,7 @@ public struct NetworkNamespace: Hashable, Sendable {
       + names(in: "/proc").filter { $0.utf8.allSatisfy { 48...57 ~= $0 } }.map { "/proc/\($0)/ns/net" }
       + nameFolders.flatMap { folder in names(in: folder).map { "\(folder)/\($0)" } }
     for path in candidates + held.withLock({ $0 }) {
-      // A process may have ended, a name may be no namespace: neither is a fault.
+      // A process may have ended, and a name may not be a namespace: skip both.
       guard let namespace = try? NetworkNamespace(path: path), found[namespace.inode] == nil else { continue }
       found[namespace.inode] = namespace
     }

@@ -16,7 +16,7 @@ public struct Descriptors: Equatable, Sendable {
     else { return nil }
     limit = limits.split(separator: "\n").first { $0.hasPrefix("Max open files") }
       .flatMap { $0.dropFirst("Max open files".count).split(separator: " ").first }.flatMap { Int($0) }
-    // The limit is one of numbers: what was opened beyond it, before it was lowered, takes no room.
+    // The limit is one of descriptor numbers: higher ones, opened before it was lowered, take no room.
     let isNear = limit.map { open >= $0 - $0 / 8 } ?? false
     self.open = isNear ? Self.names(pid, below: limit ?? .max) ?? open : open
   }

@@ -33,7 +33,7 @@ extension Session {
         try settle(record, found: isToldByAnother(record) ? .max : UInt32(TCPState.timeWait.rawValue))
       case .found(let socket): hand(record, socket, minAge: minAge, body)
       case .none where record.isTimeWaitSocket:
-        // Nobody knew that there was one.
+        // No program knew of the time_wait socket.
         try settle(record, found: .max)
       case .none, .unknown:
         try settle(record, found: .max)

@@ -28,7 +28,7 @@ extension Session {
         let refusals = programs.compactMap { ProgramTrial.refusal(of: $0, settings, plan) }
         // Each loads by itself: it is not for a program that the session does not start.
         guard !refusals.isEmpty else { throw TracingError(error, log: log) }
-        // What the others may read depends on the program on states: first that one.
+        // What the other programs may read depends on the program on states: try that one first.
         let states = refusals.filter { refusal in plan.states.contains { $0.name == refusal.program } }
         for refusal in states.isEmpty ? refusals : states { refused[refusal.program] = refusal }
       }
@@ -65,7 +65,7 @@ extension Session {
       wire.want_resets = plan.reset == nil ? 0 : 1
       wire.accept_hooked = plan.accept == .acceptExit || plan.accept == .acceptReturn ? 1 : 0
       wire.describes_early = [plan.audit, plan.files, plan.sockets].contains(nil) ? 1 : 0
-      // Whose a process is then is asked of /proc.
+      // /proc says then which processes belong to the command.
       if settings.followsChildren && plan.fork == nil { wire.filter_pids = 0 }
     }
     object.writePorts(local: settings.localPorts?.bitmap, peer: settings.peerPorts?.bitmap)

@@ -18,7 +18,7 @@ extension Session {
     rounds = Rounds(toldBefore: rounds)
     if settings.tellsAllAtEnd { rounds.told = [] }
     try read(ring)
-    // What the followed processes leave behind is theirs, however young it is.
+    // Report every connection that the followed processes leave behind, whatever its age.
     if settings.followsChildren { try tellWaiting(minAge: 0) }
     queue.push(takeBatch())
   }

@@ -34,7 +34,7 @@ public struct HostReading {
         }
       }
     }
-    // What is rated by time first: to count the sockets, and whose they are, takes a while.
+    // Read counters first, as rates need an exact time; counting sockets takes a while.
     nanoseconds = Host.bootNanoseconds
     var filters = TraceSettings()
     filters.netns = netns

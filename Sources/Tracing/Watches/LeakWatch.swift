@@ -12,7 +12,7 @@ public final class LeakWatch {
   /// - Parameter isLive: true to look more than once, which takes the hooks; a single look needs none.
   public init(_ settings: TraceSettings, isLive: Bool) throws {
     var settings = settings
-    // Nothing goes through the ring, which nobody reads: what waits is found where it waits.
+    // The ring is not read: waiting connections are found in the maps.
     settings.countsOnly = true
     session = try Session.start(settings, attaches: isLive)
     self.settings = settings

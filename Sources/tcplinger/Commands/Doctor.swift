@@ -90,7 +90,7 @@ struct Doctor: Command {
       try standard.write(line.bytes)
     } catch {
       let failure = Failure(error)
-      // What was found does not depend on whether anybody reads it.
+      // The exit status does not depend on whether the output is read.
       guard failure.status == 0, exitCode else { throw failure }
     }
     if exitCode, let status = worst?.exitStatus { throw Failure(status: status) }

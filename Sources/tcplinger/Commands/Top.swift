@@ -88,7 +88,7 @@ struct Top: Command {
       if let screen {
         var run = TopScreen(screen: screen, ticker: ticker, looksLeft: time.count, view: view)
         try run.run()
-        // What is printed before is gone with the screen.
+        // Print after the screen is closed, or it would be lost with it.
         screen.close()
         output.note(watch.startEvent(version: version))
       } else {

@@ -44,7 +44,7 @@ struct FollowedRun: ~Copyable {
     // They were meant for the command, and must not cut the report short.
     while signals.take() != nil {}
     tracer.stop()
-    // Whose a process is may be asked of /proc until here.
+    // /proc may be asked about the child until here.
     let status = try ofChild { child throws(SystemError) in try child.statusIfEnded() }
     take()
     tally.add(tracer.queue.dropped)
@@ -54,7 +54,7 @@ struct FollowedRun: ~Copyable {
     do throws(OutputEnd) {
       try report(verdict, leaked: leaked, excused: excused, commandStatus: status)
     } catch {
-      // A report that nobody reads changes nothing; one that cannot be written is a failure.
+      // A report without a reader is no failure; one that cannot be written is.
       failure = Failure(error)
     }
     if let broken = tracer.failure {

@@ -38,7 +38,7 @@ struct LeakLook: ~Copyable {
   mutating func take(_ watch: LeakWatch) throws {
     let now = Host.bootNanoseconds
     var report = LeakReport()
-    // Also of a look that nobody reads to its end.
+    // Also where the reader leaves before the end.
     defer { (latest, latestNanoseconds) = (report, now) }
     number += 1
     if isRepeated && !isJSON && !options.quiet {

@@ -29,7 +29,7 @@ struct TopScreen: ~Copyable {
       switch try ticker.wait(orFor: 0) {
       case .end: return
       case .look:
-        // Paused, the kernel goes on counting, and the rates stay right: only what is shown stands still.
+        // While paused the kernel goes on counting, so the rates stay right: only the display stands still.
         let (report, losses) = try ticker.watch.look()
         for loss in losses { lost[loss.place, default: 0] += loss.count }
         if !view.isPaused { rows = report.rows }
