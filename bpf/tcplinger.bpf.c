@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * All programs, one file for each subject, in one object, so that it has what they share
- * once.
- */
+/* All programs, a file for each subject, linked into one object. */
 #include "states.bpf.h"
 #include "time_wait.bpf.h"
 #include "resets.bpf.h"
