@@ -102,7 +102,7 @@ extension EndToEndTests {
       let words =
         command.split(separator: " ").map(String.init)
         + (command == "check" ? [] : ["--netns", "\(home.pid)"])
-      func onTerminal(_ options: String, _ variable: String = "") throws -> Bool {
+      func onTerminal(_ options: String, _ variable: String = "env -u NO_COLOR") throws -> Bool {
         let line =
           "\(variable) TERM=xterm-256color \(try Programs.tcplinger) \(words.joined(separator: " ")) \(options)"
         let script = try Run(
