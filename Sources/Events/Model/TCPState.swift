@@ -12,7 +12,7 @@ public enum TCPState: UInt8, CaseIterable, Sendable {
   case listen = 10
   case closing = 11
 
-  /// The kernel's number for a request socket, which is no connection's yet: TCP_NEW_SYN_RECV.
+  /// The kernel's number for a request socket, before the connection has one of its own: TCP_NEW_SYN_RECV.
   public static let requestSocket: UInt8 = 12
 
   /// For a set of states: this one's bit, as NETLINK_SOCK_DIAG has it.

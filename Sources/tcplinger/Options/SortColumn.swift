@@ -21,7 +21,7 @@ struct SortColumn: ExpressibleByArgument, Equatable, Sendable {
   func `in`<Column>(_ columns: [(name: String, column: Column)]) throws -> Column {
     guard let found = columns.first(where: { $0.name == name }) else {
       throw ValidationError(
-        "there is no column '\(name)' to sort by; write one of \(columns.map(\.name).joined(separator: ", "))")
+        "'\(name)' is not a column to sort by; write one of \(columns.map(\.name).joined(separator: ", "))")
     }
     return found.column
   }

@@ -54,7 +54,7 @@ struct FollowedRun: ~Copyable {
     do throws(OutputEnd) {
       try report(verdict, leaked: leaked, excused: excused, commandStatus: status)
     } catch {
-      // A report without a reader is no failure; one that cannot be written is.
+      // A reader that has gone is fine; a report that cannot be written is a failure.
       failure = Failure(error)
     }
     if let broken = tracer.failure {

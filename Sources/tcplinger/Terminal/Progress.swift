@@ -1,8 +1,8 @@
 import Glibc
 import Synchronization
 
-/// One line on standard error that says what is waited for, and is gone before anything else is printed. Nothing where
-/// standard error is no terminal.
+/// One line on standard error that says what is waited for. It is cleared before anything else is printed, and shown only if
+/// standard error is a terminal.
 enum Progress {
   private static let shownColumns = Atomic(0)
 
