@@ -30,7 +30,7 @@ let package = Package(
   ],
   targets: [
     .target(name: "CWire"),
-    .target(name: "CSystem"),
+    .target(name: "CSystem", linkerSettings: [.linkedLibrary("jansson")]),
     .target(
       name: "CCurses", exclude: ["terminal.ti"], cSettings: strictC,
       linkerSettings: [.linkedLibrary("ncursesw"), .linkedLibrary("tinfo")]),
@@ -38,30 +38,32 @@ let package = Package(
       name: "CLibbpf", dependencies: ["CWire"],
       linkerSettings: [.linkedLibrary("bpf"), .linkedLibrary("elf"), .linkedLibrary("z")]),
 
+    module("Language"),
     module("BPF", ["CLibbpf"]),
-    module("Events", ["CWire"]),
+    module("Events", ["CWire", "Language"]),
     module("System", ["CSystem"]),
 
-    module("Diagnosis", ["Events"]),
+    module("Diagnosis", ["Events", "Language"]),
 
-    module("Render", ["Diagnosis", "Events"]),
-    module("Tracing", ["BPF", "Diagnosis", "Events", "System"]),
+    module("Render", ["Diagnosis", "Events", "Language"]),
+    module("Tracing", ["BPF", "Diagnosis", "Events", "Language", "System"]),
 
     .executableTarget(
       name: "tcplinger",
       dependencies: [
-        "CCurses", "Diagnosis", "Events", "Render", "System", "Tracing",
+        "CCurses", "Diagnosis", "Events", "Language", "Render", "System", "Tracing",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
 
     tests("EventsTests", ["Events", "CWire"]),
-    tests("DiagnosisTests", ["Diagnosis", "Events"]),
-    tests("RenderTests", ["Diagnosis", "Events", "Render"]),
+    tests("DiagnosisTests", ["Diagnosis", "Events", "Language"]),
+    tests("LanguageTests", ["Language"]),
+    tests("RenderTests", ["Diagnosis", "Events", "Language", "Render"]),
     tests("SystemTests", ["System"]),
     tests(
       "CommandTests",
-      ["Events", "System", "tcplinger", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+      ["Events", "Language", "System", "tcplinger", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
     tests("TracingTests", ["BPF", "Events", "System", "Tracing"]),
 
     // What the tests on real sockets are made of, and the program that plays the processes.

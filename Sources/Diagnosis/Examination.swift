@@ -1,4 +1,5 @@
 import Events
+import Language
 
 extension Facts {
   /// All findings, worst first, and the figures of the host.
@@ -14,22 +15,23 @@ extension Facts {
 
 /// The figures of the host, shown also when nothing is wrong.
 private struct Account {
-  var sentences: [String] = []
+  var sentences: [Text] = []
   var figures: [Finding.Figure] = []
-  var unknown: [String] = []
+  var unknown: [Text] = []
 
   init(_ facts: Facts) {
     if !facts.hasRates { unknown.append("rates: a watch of less than a second has none") }
     countSockets(facts)
     addTimeWaits(facts)
     addFullestTuple(facts)
-    for (counter, name, sentence) in [
+    let counters: [(counter: String, name: String, sentence: Text)] = [
       ("TcpExt.ListenOverflows", "accept_queue_overflows", "accept-queue overflows"),
       (
         "TcpExt.TCPTimeWaitOverflow", "lost_time_waits",
         "TIME_WAITs lost to tcp_max_tw_buckets"
       ),
-    ] {
+    ]
+    for (counter, name, sentence) in counters {
       let rises = facts.namespaces.compactMap { $0.rise(counter) }
       guard rises.count == facts.namespaces.count else {
         figures.append(.init(name, nil))
@@ -54,14 +56,15 @@ private struct Account {
       unknown.append("the sockets of network namespace \(namespace.inode)")
     }
     guard !counts.isEmpty else { return }
-    var parts: [String] = []
+    var parts: [Text] = []
     for state in Self.states {
       let sum = counts.map { $0.states[state] ?? 0 }.reduce(0, +)
       figures.append(.init(state.lowercased(), sum))
       if sum > 0 { parts.append("\(text(sum)) \(state)") }
     }
-    let place = facts.namespaces.count == 1 ? "" : " in \(text(facts.namespaces.count)) network namespaces"
-    sentences.append("\(parts.isEmpty ? "no TCP sockets" : parts.joined(separator: ", "))\(place)")
+    let place: Text =
+      facts.namespaces.count == 1 ? "" : " in \(text(facts.namespaces.count)) network namespaces"
+    sentences.append((parts.isEmpty ? "no TCP sockets" : parts.joined(separator: ", ")) + place)
   }
 
   private mutating func addTimeWaits(_ facts: Facts) {
@@ -80,7 +83,7 @@ private struct Account {
     let bytes = UInt64(ipv4 * (size4 ?? 0) + ipv6 * (size6 ?? 0))
     figures.append(.init("time_wait_bytes", bytes))
     guard ipv4 + ipv6 > 0 else { return }
-    let each =
+    let each: Text =
       ipv6 == 0
       ? "\(size4 ?? 0) B each"
       : ipv4 == 0 ? "\(size6 ?? 0) B each" : "IPv4 \(size4 ?? 0) B, IPv6 \(size6 ?? 0) B each"
@@ -101,7 +104,7 @@ private struct Account {
     guard let fullest else { return }
     figures.append(.init("fullest_service_ports_used", fullest.use))
     sentences.append(
-      "towards no service more than \(percent(fullest.count, of: fullest.usable)) of the local ports are in TIME_WAIT "
-        + "(\(text(fullest.count)) of \(text(fullest.usable)))")
+      "towards no service more than \(percent(fullest.count, of: fullest.usable)) of the local ports are in TIME_WAIT (\(text(fullest.count)) of \(text(fullest.usable)))"
+    )
   }
 }

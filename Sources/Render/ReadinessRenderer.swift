@@ -1,12 +1,15 @@
 import Events
+import Language
 
 /// The answer of `tcplinger check`.
 public struct ReadinessRenderer {
   private let isColoured: Bool
   /// Only what is degraded or missing.
   private let isQuiet: Bool
+  private let language: Language
 
-  public init(isColoured: Bool = false, isQuiet: Bool = false) {
+  public init(isColoured: Bool = false, isQuiet: Bool = false, language: Language = .english) {
+    self.language = language
     self.isColoured = isColoured
     self.isQuiet = isQuiet
   }
@@ -15,43 +18,49 @@ public struct ReadinessRenderer {
     // Hooks are in the table.
     let hooks = Set(readiness.programs.map(\.hook))
     let findings = readiness.findings.filter { finding in
-      !hooks.contains(finding.name) && !(isQuiet && [.fact, .ok].contains(finding.grade))
+      !hooks.contains(finding.name.description) && !(isQuiet && [.fact, .ok].contains(finding.grade))
     }
-    let valueColumn = 11 + (findings.map(\.name.utf8.count).max() ?? 0)
+    let valueColumn = 11 + (findings.map { Width.of($0.name.shown(in: language)) }.max() ?? 0)
     for finding in findings {
       let colour = isColoured ? finding.grade.colour : nil
       let reset = colour == nil ? "" : "\u{1b}[0m"
       line.append(colour ?? "")
       // Escape codes have no width: align by the text without them.
       let start = line.count + reset.utf8.count
-      line.append((finding.grade == .fact ? "" : finding.grade.rawValue) + reset)
+      line.append(finding.grade.word.shown(in: language) + reset)
       line.pad(from: start, to: 9)
-      line.append(finding.name)
+      line.append(finding.name.shown(in: language))
       line.pad(from: start, to: valueColumn)
-      line.append(finding.value)
+      line.append(finding.value.shown(in: language))
       line.append("\n")
       if let lost = finding.lost {
         line.append("           ")
-        line.append(lost)
+        line.append(lost.shown(in: language))
         line.append("\n")
       }
     }
     if isQuiet { return }
     renderTable(readiness.programs, into: &line)
-    line.append(readiness.canTrace ? "\nTracing works here.\n" : "\nTracing is impossible here.\n")
+    let verdict: Text = readiness.canTrace ? "Tracing works here." : "Tracing is impossible here."
+    line.append("\n\(verdict.shown(in: language))\n")
   }
 
   /// Each program, whether it loads here or why not, and what there is not without it.
   private func renderTable(_ programs: [Readiness.Program], into line: inout LineBuffer) {
     guard !programs.isEmpty else { return }
-    func outcome(_ program: Readiness.Program) -> String {
+    func outcome(_ program: Readiness.Program) -> Text {
       program.refusal ?? (program.isUsed ? "loads, used" : "loads, not used")
     }
+    let titles: [Text] = ["PROGRAM", "HOOK", "HERE", "WITHOUT IT"]
+    let words = titles.map { $0.shown(in: language) }
     let rows =
-      [("PROGRAM", "HOOK", "HERE", "WITHOUT IT")] + programs.map { ($0.name, $0.hook, outcome($0), $0.lost) }
-    let hookColumn = 2 + (rows.map(\.0.utf8.count).max() ?? 0)
-    let outcomeColumn = hookColumn + 2 + (rows.map(\.1.utf8.count).max() ?? 0)
-    let lostColumn = outcomeColumn + 2 + (rows.map(\.2.utf8.count).max() ?? 0)
+      [(words[0], words[1], words[2], words[3])]
+      + programs.map {
+        ($0.name, $0.hook, outcome($0).shown(in: language), $0.lost.shown(in: language))
+      }
+    let hookColumn = 2 + (rows.map { Width.of($0.0) }.max() ?? 0)
+    let outcomeColumn = hookColumn + 2 + (rows.map { Width.of($0.1) }.max() ?? 0)
+    let lostColumn = outcomeColumn + 2 + (rows.map { Width.of($0.2) }.max() ?? 0)
     line.append("\n")
     for (name, hook, outcome, lost) in rows {
       let start = line.count
@@ -72,11 +81,11 @@ public struct ReadinessRenderer {
     line.key("findings")
     line.array(readiness.findings) { line, finding in
       line.append("{\"name\":")
-      line.append(json: finding.name)
+      line.append(json: finding.name.description)
       line.field("grade", finding.grade.rawValue)
-      line.field("value", finding.value)
+      line.field("value", finding.value.description)
       line.key("lost")
-      if let lost = finding.lost { line.append(json: lost) } else { line.append("null") }
+      if let lost = finding.lost { line.append(json: lost.description) } else { line.append("null") }
       line.append("}")
     }
     line.key("programs")
@@ -89,8 +98,8 @@ public struct ReadinessRenderer {
       line.key("used")
       line.append(program.isUsed ? "true" : "false")
       line.key("reason")
-      if let refusal = program.refusal { line.append(json: refusal) } else { line.append("null") }
-      line.field("lost", program.lost)
+      if let refusal = program.refusal { line.append(json: refusal.description) } else { line.append("null") }
+      line.field("lost", program.lost.description)
       if let figures = program.figures {
         line.field("instructions", figures.instructions)
         line.field("verified_instructions", figures.verified)
@@ -104,6 +113,15 @@ public struct ReadinessRenderer {
 }
 
 extension Readiness.Grade {
+  fileprivate var word: Text {
+    switch self {
+    case .ok: "ok"
+    case .limited: "limited"
+    case .missing: "missing"
+    case .fact: ""
+    }
+  }
+
   fileprivate var colour: String? {
     switch self {
     case .ok: "\u{1b}[32m"

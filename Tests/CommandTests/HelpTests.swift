@@ -1,5 +1,6 @@
 import ArgumentParser
 import Events
+import Language
 import Testing
 
 @testable import tcplinger
@@ -41,6 +42,14 @@ import Testing
     let command = Self.commands[index]
     let shown = Help.text(of: command).split { " \n,".contains($0) }.filter { $0.hasPrefix("--") }
     for name in command.refused.keys where name != "count" { #expect(!shown.contains("--\(name)"), "\(name)") }
+  }
+
+  @Test(arguments: commands.indices) func `is there in Chinese, every phrase of it`(index: Int) {
+    let help = Help(of: Self.commands[index], .chinese)
+    let missing = help.phrases.filter { Text(stringLiteral: $0).shown(in: .chinese) == $0 }
+    #expect(missing.isEmpty, "without Chinese:\n\(missing.joined(separator: "\n"))")
+    // Where lines are broken makes no difference to what is looked up.
+    #expect(help.phrases == Help(of: Self.commands[index], .english).phrases)
   }
 
   @Test func `of the root has the options of trace, and every command`() {

@@ -1,4 +1,5 @@
 import Events
+import Language
 import Testing
 
 @testable import Diagnosis

@@ -1,4 +1,5 @@
 import Events
+import Language
 
 @testable import Diagnosis
 
@@ -104,4 +105,9 @@ extension HealthReport {
 extension Finding {
   func figure(_ name: String) -> Double? { figures.first { $0.name == name }?.value }
   func setting(_ name: String) -> Setting? { settings.first { $0.name == name } }
+}
+
+extension Text {
+  func hasPrefix(_ text: String) -> Bool { description.hasPrefix(text) }
+  func contains(_ text: String) -> Bool { description.contains(text) }
 }

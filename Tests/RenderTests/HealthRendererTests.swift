@@ -1,5 +1,6 @@
 import Diagnosis
 import Events
+import Language
 import Testing
 
 @testable import Render

@@ -1,4 +1,5 @@
 import Events
+import Language
 
 /// Readings and events of a host. Whatever a kernel may lack is optional: nil means not known, never 0.
 public struct Facts: Sendable {
@@ -241,7 +242,7 @@ public struct ProcessReading: Sendable, Equatable {
   var descriptorGrowth: Int? { descriptorsBefore.map { descriptorsOpen - $0 } }
 
   /// Why it can close nothing now; nil: nothing keeps it.
-  var standstill: String? {
+  var standstill: Text? {
     switch state {
     case "T": "it is stopped (state T: SIGSTOP, or a shell's job control): it can close nothing until SIGCONT"
     case "t": "a debugger has stopped it (state t): it can close nothing until that lets it go on"

@@ -1,4 +1,5 @@
 import Events
+import Language
 
 extension Rule {
   static let bucketLimit = Rule(
@@ -27,7 +28,7 @@ extension Rule {
       }
       let isOver = rise ?? 0 > 0
       guard isOver || isFilling == true else { return }
-      var seen: [String] = []
+      var seen: [Text] = []
       if let rise, rise > 0 {
         seen.append("\(counted(rise, "connection")) lost the TIME_WAIT in \(span(facts.watchedSeconds))")
       }
@@ -84,11 +85,11 @@ extension Rule {
     let wanted = [usual, limit.map { $0 * 2 }].compactMap(\.self)
     // Up to the default if it was lowered, else to twice as many.
     let value = usual.flatMap { usual in limit.map { $0 < usual ? usual : $0 * 2 } } ?? wanted.last
-    let memory = value.flatMap { value in
+    let memory: Text? = value.flatMap { value in
       facts.timeWaitSocketBytes.ipv4.map { " (\(size(UInt64(value * $0))) if all are used)" }
     }
     return Finding.Setting(
-      "tcp_max_tw_buckets", helps: true, "raise it, never lower it\(memory ?? "")",
+      "tcp_max_tw_buckets", helps: true, "raise it, never lower it" + (memory ?? ""),
       command: value.map { "sysctl -w net.ipv4.tcp_max_tw_buckets=\($0)" })
   }
 }

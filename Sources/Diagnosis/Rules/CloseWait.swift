@@ -1,4 +1,5 @@
 import Events
+import Language
 
 extension Rule {
   static let closeWait = Rule(
@@ -86,7 +87,7 @@ struct LeakCase {
     let isFull = queue.map { $0.length > $0.limit } ?? false
     let isExhausted = leaks.contains { $0.reading?.isExhausted ?? false }
     let growthPerSecond = facts.perSecond(grown)
-    var seen = Set(leaks.compactMap { $0.reading?.standstill }).sorted()
+    var seen = Set(leaks.compactMap { $0.reading?.standstill }).sorted { $0.description < $1.description }
     seen.append("\(counted(count, "connection")), the oldest for \(span(oldestSeconds))\(places)")
     seen.append(neglect.seen)
     if grown != 0, let growthPerSecond {
@@ -98,7 +99,7 @@ struct LeakCase {
     if unsent > 0 { seen.append("\(size(unsent)) written and not taken by the peer (Send-Q)") }
     seen += descriptors(facts, secondsLeft)
     if let queue {
-      seen.append("the accept queue: \(text(queue.length)) of \(text(queue.limit))\(isFull ? ", full" : "")")
+      seen.append("the accept queue: \(text(queue.length)) of \(text(queue.limit))" + (isFull ? ", full" : ""))
     }
     let shared = sum(\.shared)
     if shared > 0 {
@@ -125,21 +126,24 @@ struct LeakCase {
   }
 
   /// ` at 10.0.0.1:80`, ` to 10.0.0.5:6379`.
-  private var places: String {
-    let parts = Services.of(leaks).prefix(3).map {
-      "\($0.isServer ? "at" : "to") \($0.text) (\(text($0.count)))"
+  private var places: Text {
+    let parts: [Text] = Services.of(leaks).prefix(3).map {
+      $0.isServer ? "at \($0.text) (\(text($0.count)))" : "to \($0.text) (\(text($0.count)))"
     }
     return parts.isEmpty ? "" : ": " + parts.joined(separator: ", ")
   }
 
-  private func descriptors(_ facts: Facts, _ secondsLeft: Double?) -> [String] {
+  private func descriptors(_ facts: Facts, _ secondsLeft: Double?) -> [Text] {
     guard let fullest else { return [] }
-    var seen: [String] = []
-    let limit = fullest.descriptorLimit.map { " of \(text($0))" } ?? ""
-    let growth = fullest.descriptorGrowth.map {
-      $0 == 0 ? ", as many as before the watch" : ", \($0 > 0 ? "+" : "-")\(text($0.magnitude)) in the watch"
+    var seen: [Text] = []
+    let open: Text =
+      fullest.descriptorLimit.map { "\(text(fullest.descriptorsOpen)) of \(text($0)) descriptors are open" }
+      ?? "\(text(fullest.descriptorsOpen)) descriptors are open"
+    let growth: Text? = fullest.descriptorGrowth.map {
+      $0 == 0
+        ? ", as many as before the watch" : ", \($0 > 0 ? "+" : "-")\(text($0.magnitude)) in the watch"
     }
-    seen.append("\(text(fullest.descriptorsOpen))\(limit) descriptors are open\(growth ?? "")")
+    seen.append(open + (growth ?? ""))
     if fullest.isExhausted {
       seen.append("it is out of descriptors: accept(), open() and socket() fail with EMFILE")
     } else if let secondsLeft {
@@ -148,7 +152,7 @@ struct LeakCase {
     return seen
   }
 
-  private func remedies(_ isExhausted: Bool) -> [String] {
+  private func remedies(_ isExhausted: Bool) -> [Text] {
     if leaks.contains(where: { $0.reading?.standstill != nil }) {
       return ["let the process go on first (kill -CONT, the debugger, the disk): nothing else helps until then"]
     }
@@ -161,11 +165,11 @@ struct LeakCase {
       ]
     }
     guard neglect == .idlePool else { return [neglect.remedy] }
-    let pools = leaks.compactMap { leak -> String? in
+    let pools = leaks.compactMap { leak -> Text? in
       guard let runtime = Runtime.of(leak.reading?.program) else { return nil }
       return runtime.asPool.map { "\(runtime.name): \($0)" }
     }
-    return [neglect.remedy] + Set(pools).sorted()
+    return [neglect.remedy] + Set(pools).sorted { $0.description < $1.description }
   }
 
   // MARK: Who
@@ -173,9 +177,10 @@ struct LeakCase {
   private func actors(_ facts: Facts) -> [Finding.Actor] {
     var actors: [Finding.Actor] = neglect == .notAccepted ? listeners(facts) : []
     if actors.isEmpty {
-      actors = leaks.prefix(Self.shownActors).map { leak in
-        Finding.Actor(leak.group.process, part(of: leak))
+      let most = leaks.gathered(by: \.group.process).most { some in
+        some.elements.map(\.group.count).reduce(0, +)
       }
+      actors = most.prefix(Self.shownActors).map { $0.actor(part(of: $0.elements)) }
     }
     for leak in leaks {
       for opener in leak.group.openedBy.prefix(Self.shownActors)
@@ -192,12 +197,14 @@ struct LeakCase {
 
   private static let shownActors = 5
 
-  private func part(of leak: Leak) -> String {
-    let count = leaks.count > 1 ? " \(text(leak.group.count))" : ""
-    if leak.group.unheld == leak.group.count {
-      return leak.group.process == nil ? "no process has them open" : "opened them; no process has them open"
+  /// Of one process, or of several of one service.
+  private func part(of some: [Leak]) -> Text {
+    let sum = some.map(\.group.count).reduce(0, +)
+    let count: Text = leaks.count > some.count ? "has not closed \(text(sum))" : "has not closed"
+    if some.map(\.group.unheld).reduce(0, +) == sum {
+      return some[0].group.process == nil ? "no process has them open" : "opened them; no process has them open"
     }
-    return neglect == .notAccepted ? "has the listener" : "has not closed\(count)"
+    return neglect == .notAccepted ? "has the listener" : count
   }
 
   /// Everybody who could accept; first who has done so before. A parent that leaves it to its children is last.

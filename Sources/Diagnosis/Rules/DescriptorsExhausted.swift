@@ -1,4 +1,5 @@
 import Events
+import Language
 
 extension Rule {
   static let descriptorsExhausted = Rule(
@@ -23,7 +24,7 @@ extension Rule {
     judge: { facts in
       Verdict(
         sightings: facts.exhausted.map { process, reading in
-          var held: [String] = []
+          var held: [Text] = []
           for leak in facts.leaks where leak.group.process?.identity == process.identity {
             guard let reason = leak.group.reason, leak.group.takesDescriptors else { continue }
             held.append("\(counted(leak.group.count, "connection")) in CLOSE_WAIT (\(reason.rawValue))")

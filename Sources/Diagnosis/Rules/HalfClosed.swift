@@ -1,4 +1,5 @@
 import Events
+import Language
 
 extension Rule {
   static let finWait2 = Rule(
@@ -55,7 +56,9 @@ extension LeakCase {
     let timeout = namespace?.setting("tcp_fin_timeout")
     let halfClosed = sum(\.halfClosed)
     let count = sum(\.countOnOtherHosts)
-    var seen = ["\(counted(count, "connection")) for a second or more, the longest for \(span(oldestSeconds))"]
+    var seen: [Text] = [
+      "\(counted(count, "connection")) for a second or more, the longest for \(span(oldestSeconds))"
+    ]
     if halfClosed > 0 {
       seen.append(
         "\(text(halfClosed)) half closed by shutdown(): the process still has them open, and reads on")
@@ -66,29 +69,33 @@ extension LeakCase {
         .init("connections", count), .init("half_closed", halfClosed), .init("oldest_s", oldestSeconds),
       ],
       services: Services.of(leaks),
-      actors: leaks.prefix(5).map { leak in
-        let isHalf = leak.group.halfClosed == leak.group.count
-        return .init(
-          leak.group.process,
-          leak.group.process == nil
+      actors: mostOfLeaks.map { some in
+        let isHalf = some.elements.allSatisfy { $0.group.halfClosed == $0.group.count }
+        return some.actor(
+          some.process == nil
             ? "closed before the start, by a process that is over"
             : isHalf ? "has half closed (shutdown)" : "has closed")
       },
       settings: [
         .init(
           "tcp_fin_timeout", helps: halfClosed < count,
-          (timeout.map { "it is \(text($0)) s: after that the kernel drops" } ?? "after it the kernel drops")
-            + " one that is closed, not one that is only shut down; it hides the fault of the peer")
+          (timeout.map { "it is \(text($0)) s; " } ?? "")
+            + "after it the kernel drops one that is closed, not one that is only shut down; it hides the fault of the peer"
+        )
       ],
       certainty: .certain, grounds: "the state is the socket's own",
       unknown: timeout == nil ? ["tcp_fin_timeout"] : [])
   }
 
+  private var mostOfLeaks: [Gathered<Leak>] {
+    let most = leaks.gathered(by: \.group.process).most { some in some.elements.map(\.group.count).reduce(0, +)
+    }
+    return Array(most.prefix(5))
+  }
+
   fileprivate func awaitedSighting(_ facts: Facts) -> Sighting {
     let own = Set(leaks.compactMap { $0.group.process?.identity })
-    var actors = leaks.prefix(5).map { leak in
-      Finding.Actor(leak.group.process, "the others wait for it: it works, or it will not answer")
-    }
+    var actors = mostOfLeaks.map { $0.actor("the others wait for it: it works, or it will not answer") }
     for leak in facts.leaks where leak.group.part == .relayed && leak.group.reason != nil {
       guard
         leak.group.waitsFor(.max).contains(where: { $0.far.process.map { own.contains($0.identity) } ?? false })
@@ -120,12 +127,11 @@ extension LeakCase {
     return Sighting(
       severity: .note, netns: first.netns, subject: .process,
       seen: [
-        "\(counted(count, "connection")), the oldest for \(span(oldestSeconds)), whose end was passed on to "
-          + places.joined(separator: ", ")
+        "\(counted(count, "connection")), the oldest for \(span(oldestSeconds)), whose end was passed on to \(places.joined(separator: ", "))"
       ],
       figures: [.init("connections", count), .init("oldest_s", oldestSeconds)],
       services: ends.map { Finding.Service($0.far, count: $0.count) },
-      actors: leaks.prefix(5).map { .init($0.group.process, "a relay: waits for the peer to close") },
+      actors: mostOfLeaks.map { $0.actor("a relay: waits for the peer to close") },
       certainty: .likely,
       grounds: "as many half-closes as CLOSE_WAITs, of the same moments; the far end is on another host")
   }

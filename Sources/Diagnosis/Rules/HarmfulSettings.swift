@@ -1,4 +1,5 @@
 import Events
+import Language
 
 extension Rule {
   static let twRecycle = Rule(

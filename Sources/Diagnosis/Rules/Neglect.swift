@@ -1,4 +1,5 @@
 import Events
+import Language
 
 /// Why a process does not close a connection whose peer has, as far as the socket shows.
 enum Neglect: Hashable {
@@ -30,7 +31,7 @@ enum Neglect: Hashable {
       }
   }
 
-  var seen: String {
+  var seen: Text {
     switch self {
     case .notAccepted: "nobody has called accept() for them"
     case .idlePool:
@@ -47,7 +48,7 @@ enum Neglect: Hashable {
     }
   }
 
-  var remedy: String {
+  var remedy: Text {
     switch self {
     case .notAccepted:
       "find what keeps the process from calling accept(): other work, a lock, no descriptor left"
@@ -78,7 +79,7 @@ enum Neglect: Hashable {
     }
   }
 
-  var grounds: String {
+  var grounds: Text {
     switch self {
     case .eofRead:
       "the kernel counts the end of file as read with the last byte: read() need not have returned 0 yet"

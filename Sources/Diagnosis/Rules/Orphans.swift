@@ -1,4 +1,5 @@
 import Events
+import Language
 
 extension Rule {
   static let tooManyOrphans = Rule(
@@ -35,7 +36,7 @@ extension Rule {
         facts.maxOrphans.map { Double(orphans) >= Threshold.orphansWarning * Double($0) }
       }
       guard reset > 0 || isFilling == true else { return verdict }
-      var seen: [String] = []
+      var seen: [Text] = []
       if reset > 0 {
         seen.append(
           "\(counted(reset, "connection")) reset because of too many orphans or too little memory, in \(span(facts.watchedSeconds))"

@@ -1,4 +1,5 @@
 import Events
+import Language
 
 extension Rule {
   /// A client needs a local port that is free towards (its address, the peer's address and port).
@@ -108,16 +109,14 @@ extension Rule {
             && $0.local == local.address
         }
         var actors = Flow.actors(flows)
-        for (process, count) in use.owners.sorted(by: { $0.value > $1.value }).prefix(5)
-        where !actors.contains(where: { $0.process?.identity == process.identity }) {
-          actors.append(.init(process, "has \(text(count)) open"))
+        actors += PortUse.holders(use.owners).filter { holder in
+          !actors.contains { $0.process?.identity == holder.process?.identity && $0.service == holder.service }
         }
         verdict.sightings.append(
           Sighting(
             severity: .critical, netns: namespace.inode,
             seen: [
-              "\(text(ports)) of \(counted(usable, "usable port")) of \(local.address.text(local.family)) are taken, "
-                + "by \(text(use.connections)) connections and TIME_WAITs to \(text(use.services)) services",
+              "\(text(ports)) of \(counted(usable, "usable port")) of \(local.address.text(local.family)) are taken, by \(text(use.connections)) connections and TIME_WAITs to \(text(use.services)) services",
               "each port is used for one service only, as bind() chose it before connect()",
               ports >= usable ? "none is left: bind() fails with EADDRINUSE" : "few are left",
             ],
@@ -174,7 +173,9 @@ struct PortUse {
     guard use >= Threshold.portsWarning || isFilling else { return nil }
     if open > timeWaits, share(open) >= Threshold.portsWarning { return heldOpen(facts, namespace, perSecond) }
     let held = counted(timeWaits, "TIME_WAIT") + (open > 0 ? " and \(counted(open, "open connection"))" : "")
-    var seen = ["\(held): \(percent(timeWaits + open, of: usable)) of \(counted(usable, "usable port"))"]
+    var seen: [Text] = [
+      "\(held): \(percent(timeWaits + open, of: usable)) of \(counted(usable, "usable port"))"
+    ]
     if let perSecond, perSecond > 0 { seen.append("\(rate(perSecond)) are added; \(forecast.sentence)") }
     seen.append(reuse.sentence)
     var unknown = reuse.unknown.map { [$0] } ?? []
@@ -200,7 +201,7 @@ struct PortUse {
   private func heldOpen(_ facts: Facts, _ namespace: NamespaceFacts, _ perSecond: Double?) -> Ranked {
     let use = share(open + timeWaits)
     let isFull = use >= Threshold.portsCritical
-    var seen = [
+    var seen: [Text] = [
       "\(counted(open, "open connection"))"
         + (timeWaits > 0 ? " and \(counted(timeWaits, "TIME_WAIT"))" : "")
         + ": \(percent(timeWaits + open, of: usable)) of \(counted(usable, "usable port"))"
@@ -222,9 +223,7 @@ struct PortUse {
           .init("time_waits", timeWaits), .init("open", open), .init("usable_ports", usable),
           .init("new_per_s", perSecond), .init("exhausted_in_s", nil as Int?),
         ],
-        actors: owners.sorted { ($1.value, $0.key.pid) < ($0.value, $1.key.pid) }.prefix(5).map {
-          .init($0.key, "has \(text($0.value)) open")
-        },
+        actors: Self.holders(owners),
         remedies: [
           "a pool that grows without limit: give it a limit, and close what is idle",
           "find connections that nobody uses any more: each has a descriptor of the process (ls -l /proc/PID/fd)",
@@ -234,6 +233,13 @@ struct PortUse {
         grounds: "the count is the kernel's",
         unknown: owners.isEmpty ? ["who has them open: ss -tnp, or tcplinger census --by process"] : []),
       use: use)
+  }
+
+  /// Who has how many open, most first.
+  static func holders(_ owners: [Process: Int]) -> [Finding.Actor] {
+    func sum(_ some: Gathered<(key: Process, value: Int)>) -> Int { some.elements.map(\.value).reduce(0, +) }
+    let most = owners.map { $0 }.gathered { $0.key }.most(by: sum)
+    return most.prefix(5).map { $0.actor("has \(text(sum($0))) open") }
   }
 
   struct Ranked {

@@ -1,4 +1,5 @@
 import Events
+import Language
 
 extension Rule {
   static let acceptQueueFull = Rule(
@@ -27,9 +28,8 @@ extension Rule {
       if drops == nil { verdict.lacks("ListenDrops", namespace) }
       guard (overflows ?? 0) > 0 || (drops ?? 0) > 0 else { return }
       let isFull = (overflows ?? 0) > 0
-      var seen = [
-        "accept-queue overflows: \(overflows.map { text($0) } ?? "not known"), dropped connection attempts: "
-          + "\(drops.map { text($0) } ?? "not known"), in \(span(facts.watchedSeconds))"
+      var seen: [Text] = [
+        "accept-queue overflows: \(overflows.map { Text(verbatim: text($0)) } ?? "not known"), dropped connection attempts: \(drops.map { Text(verbatim: text($0)) } ?? "not known"), in \(span(facts.watchedSeconds))"
       ]
       let fullest = (namespace.listeners ?? []).filter { $0.queue > 0 }.sorted { $0.queue > $1.queue }.prefix(3)
       for listener in fullest {
@@ -69,7 +69,7 @@ extension Rule {
   /// Who accepts at these ports: first those who have done so.
   private static func accepting(_ ports: [UInt16], _ netns: UInt32, _ facts: Facts) -> [Finding.Actor] {
     var actors: [Finding.Actor] = []
-    func add(_ process: Process, _ part: String) {
+    func add(_ process: Process, _ part: Text) {
       guard actors.count < 8, !actors.contains(where: { $0.process?.identity == process.identity }) else {
         return
       }
@@ -77,8 +77,12 @@ extension Rule {
     }
     for port in ports {
       let served = ServedPort(netns: netns, port: port)
-      let accepted = (facts.acceptors[served] ?? [:]).sorted { ($1.value, $0.key.pid) < ($0.value, $1.key.pid) }
-      for (process, count) in accepted { add(process, "accepts at port \(port): has \(text(count)) open") }
+      let accepted = (facts.acceptors[served] ?? [:]).map { $0 }.gathered { $0.key }
+        .most { some in some.elements.map(\.value).reduce(0, +) }
+      for some in accepted where actors.count < 8 && !actors.contains(where: { $0.isOf(some) }) {
+        let count = some.elements.map(\.value).reduce(0, +)
+        actors.append(some.actor("accepts at port \(port): has \(text(count)) open"))
+      }
       if let process = facts.listeners[served], accepted.isEmpty {
         add(process, "has the listener of port \(port)")
       }
@@ -86,7 +90,7 @@ extension Rule {
     return actors
   }
 
-  private static func backlogRemedies(_ listener: Listener?, _ namespace: NamespaceFacts) -> [String] {
+  private static func backlogRemedies(_ listener: Listener?, _ namespace: NamespaceFacts) -> [Text] {
     guard let limit = listener?.limit, let most = namespace.setting("somaxconn"), limit < most else {
       return []
     }
@@ -132,7 +136,7 @@ extension Rule {
       if dropped == nil { verdict.lacks("TCPReqQFullDrop", namespace) }
       if cookies == nil { verdict.lacks("TCPReqQFullDoCookies", namespace) }
       guard (dropped ?? 0) > 0 || (cookies ?? 0) > 0 else { return }
-      var seen: [String] = []
+      var seen: [Text] = []
       if let dropped, dropped > 0 {
         seen.append("\(counted(dropped, "SYN")) dropped in \(span(facts.watchedSeconds))")
       }
@@ -151,7 +155,8 @@ extension Rule {
       settings.append(
         .init(
           "tcp_max_syn_backlog", helps: true,
-          "\(backlog.map { "\(text($0)) now; " } ?? "")with it net.core.somaxconn and the backlog of listen()",
+          (backlog.map { "\(text($0)) now; " } ?? "")
+            + "with it net.core.somaxconn and the backlog of listen()",
           command: backlog.map { "sysctl -w net.ipv4.tcp_max_syn_backlog=\($0 * 2)" }))
       verdict.sightings.append(
         Sighting(

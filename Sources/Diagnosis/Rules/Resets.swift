@@ -1,4 +1,5 @@
 import Events
+import Language
 
 extension Rule {
   static let resetOnClose = Rule(
@@ -20,7 +21,7 @@ extension Rule {
       if lingers == nil { verdict.lacks("TCPAbortOnData", namespace) }
       if unread == nil { verdict.lacks("TCPAbortOnClose", namespace) }
       guard (lingers ?? 0) > 0 || (unread ?? 0) > 0 else { return }
-      var seen: [String] = []
+      var seen: [Text] = []
       if let lingers, lingers > 0 {
         seen.append(
           "\(text(lingers)) by SO_LINGER 0, or by data that came after the close, in \(span(facts.watchedSeconds))"
@@ -83,16 +84,11 @@ extension Rule {
 extension Reset {
   /// By process, most first, with why.
   fileprivate static func actors(_ resets: [Reset]) -> [Finding.Actor] {
-    let byProcess = Dictionary(grouping: resets) { $0.process?.identity }
-    let sums = byProcess.values.map { resets in
-      (process: resets[0].process, causes: byCause(resets), sum: resets.map(\.service.count).reduce(0, +))
-    }
-    return sums.sorted { ($1.sum, $0.process?.pid ?? 0) < ($0.sum, $1.process?.pid ?? 0) }.prefix(5).map {
-      Finding.Actor($0.process, $0.causes.joined(separator: ", "))
-    }
+    let most = resets.gathered(by: \.process).most { some in some.elements.map(\.service.count).reduce(0, +) }
+    return most.prefix(5).map { $0.actor(byCause($0.elements).joined(separator: ", ")) }
   }
 
-  private static func byCause(_ resets: [Reset]) -> [String] {
+  private static func byCause(_ resets: [Reset]) -> [Text] {
     Dictionary(grouping: resets, by: \.cause).map { cause, resets in
       (count: resets.map(\.service.count).reduce(0, +), cause: cause)
     }.sorted { ($1.count, $0.cause.rawValue) < ($0.count, $1.cause.rawValue) }
@@ -116,7 +112,7 @@ extension Reset {
 }
 
 extension Cause {
-  fileprivate var wording: String {
+  fileprivate var wording: Text {
     switch self {
     case .linger: "by SO_LINGER 0"
     case .unreadData: "by close() with data unread"
@@ -132,7 +128,7 @@ extension Cause {
 /// When an idle connection whose peer has vanished is noticed.
 struct KeepAlive {
   let seconds: Double?
-  let sentence: String
+  let sentence: Text
 
   init(_ namespace: NamespaceFacts) {
     guard let time = namespace.setting("tcp_keepalive_time"),
@@ -145,9 +141,8 @@ struct KeepAlive {
     }
     seconds = Double(time) + Double(interval) * Double(probes)
     sentence =
-      "with SO_KEEPALIVE an idle one is noticed after \(span(seconds ?? 0)) "
-      + "(tcp_keepalive_time \(text(time)) s, then \(text(probes)) probes \(text(interval)) s apart)"
+      "with SO_KEEPALIVE an idle one is noticed after \(span(seconds ?? 0)) (tcp_keepalive_time \(text(time)) s, then \(text(probes)) probes \(text(interval)) s apart)"
   }
 
-  var unknown: [String] { seconds == nil ? ["tcp_keepalive_time, _intvl or _probes"] : [] }
+  var unknown: [Text] { seconds == nil ? ["tcp_keepalive_time, _intvl or _probes"] : [] }
 }

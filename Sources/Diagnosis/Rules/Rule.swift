@@ -1,13 +1,14 @@
 import Events
+import Language
 
 /// One kind of trouble: what it is, how it is recognised, and what to do. `Rule.all` has every one.
 public struct Rule: Sendable {
   public let id: String
-  public let title: String
+  public let title: Text
   /// What it means for the host.
-  public let meaning: String
+  public let meaning: Text
   /// What to do where it comes from, whatever the figures.
-  public let remedies: [String]
+  public let remedies: [Text]
   /// Settings that are named whatever the figures, most of them because they do not help.
   public let settings: [Finding.Setting]
   /// The facts that it goes by.
@@ -17,7 +18,7 @@ public struct Rule: Sendable {
   let judge: @Sendable (Facts) -> Verdict
 
   init(
-    id: String, title: String, meaning: String, remedies: [String], settings: [Finding.Setting] = [],
+    id: String, title: Text, meaning: Text, remedies: [Text], settings: [Finding.Setting] = [],
     evidence: [String], sources: [String], judge: @escaping @Sendable (Facts) -> Verdict
   ) {
     self.id = id
@@ -35,38 +36,38 @@ public struct Rule: Sendable {
 struct Verdict {
   var sightings: [Sighting] = []
   /// Facts without which it could not judge, each with where.
-  var notKnown: [String] = []
+  var notKnown: [Text] = []
 }
 
 /// One place where a rule applies.
 struct Sighting {
   var severity: Finding.Severity
   /// In place of the rule's, where this case is another.
-  var title: String?
-  var meaning: String?
+  var title: Text?
+  var meaning: Text?
   var netns: UInt32?
   var subject: Finding.Subject = .host
-  var seen: [String]
+  var seen: [Text]
   var figures: [Finding.Figure] = []
   var services: [Finding.Service] = []
   var actors: [Finding.Actor] = []
   /// Before those of the rule: they fit this case.
-  var remedies: [String] = []
+  var remedies: [Text] = []
   /// Those of the rule do not fit this case.
   var remediesReplace = false
   var settings: [Finding.Setting] = []
   var certainty: Finding.Certainty
-  var grounds: String
-  var unknown: [String] = []
+  var grounds: Text
+  var unknown: [Text] = []
   /// True of most hosts: no news.
   var isCommon = false
 }
 
 extension Rule {
   /// Every finding, worst first; of equals, in the order of `all`.
-  static func findings(in facts: Facts) -> (findings: [Finding], unknown: [String]) {
+  static func findings(in facts: Facts) -> (findings: [Finding], unknown: [Text]) {
     var found: [Finding] = []
-    var unknown: [String] = []
+    var unknown: [Text] = []
     for rule in all {
       let verdict = rule.judge(facts)
       found += verdict.sightings.map { rule.finding($0, facts) }
@@ -105,7 +106,7 @@ extension Rule {
 }
 
 extension Verdict {
-  mutating func lacks(_ fact: String, _ namespace: NamespaceFacts) {
+  mutating func lacks(_ fact: Text, _ namespace: NamespaceFacts) {
     notKnown.append("\(fact) in network namespace \(namespace.inode)")
   }
 }

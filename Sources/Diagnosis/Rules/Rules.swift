@@ -1,3 +1,5 @@
+import Language
+
 /// Every rule. Where two findings are equally bad, the earlier one is told first.
 extension Rule {
   public static let all: [Rule] = [

@@ -1,4 +1,5 @@
 import Events
+import Language
 
 extension Rule {
   static let shortConnections = Rule(
@@ -125,8 +126,8 @@ private struct Churn {
   }
 
   func sighting(_ facts: Facts, _ severity: Finding.Severity, subject: Finding.Subject) -> Sighting {
-    var means: [String] = []
-    var unknown: [String] = []
+    var means: [Text] = []
+    var unknown: [Text] = []
     if let meanBytes {
       means.append("\(size(meanBytes)) each")
     } else {
@@ -137,8 +138,8 @@ private struct Churn {
     } else {
       unknown.append("how long they were open: they began before the watch")
     }
-    var sum = "\(counted(opened, "connection")) in \(span(facts.watchedSeconds)), \(rate(perSecond))"
-    if isOpened && opened > timeWaits { sum += " (\(text(timeWaits)) of them ended in a TIME_WAIT here)" }
+    var sum: Text = "\(counted(opened, "connection")) in \(span(facts.watchedSeconds)), \(rate(perSecond))"
+    if isOpened && opened > timeWaits { sum = sum + " (\(text(timeWaits)) of them ended in a TIME_WAIT here)" }
     return Sighting(
       severity: severity, netns: first.netns, subject: subject, seen: [([sum] + means).joined(separator: ", ")],
       figures: [
@@ -168,8 +169,7 @@ extension Verdict {
       Sighting(
         severity: .note, netns: namespace.inode,
         seen: [
-          "\(text(opened)) connections opened in \(span(facts.watchedSeconds)), \(text(others)) of which "
-            + "(\(rate(perSecond))) did not end in a TIME_WAIT here: the peer closed first, or they are open, reset or failed"
+          "\(text(opened)) connections opened in \(span(facts.watchedSeconds)), \(text(others)) of which (\(rate(perSecond))) did not end in a TIME_WAIT here: the peer closed first, or they are open, reset or failed"
         ],
         figures: [.init("opened", opened), .init("without_time_wait", others), .init("per_s", perSecond)],
         remedies: [

@@ -1,4 +1,5 @@
 import Events
+import Language
 
 /// One thing that is wrong, or worth knowing, with all that a person needs to decide about it.
 public struct Finding: Sendable {
@@ -74,10 +75,14 @@ public struct Finding: Sendable {
 
   /// A process that has a part in it, and which.
   public struct Actor: Sendable, Equatable {
+    /// nil: not known, or several.
     public var process: Process?
-    public var part: String
+    public var part: Text
+    /// Of several processes: the container or the unit that they are of, and how many they are.
+    public var service: String?
+    public var processes = 1
 
-    public init(_ process: Process?, _ part: String) {
+    public init(_ process: Process?, _ part: Text) {
       self.process = process
       self.part = part
     }
@@ -87,11 +92,11 @@ public struct Finding: Sendable {
   public struct Setting: Sendable, Equatable {
     public var name: String
     public var helps: Bool
-    public var why: String
+    public var why: Text
     /// What a person would type to change it; nil where no value can be named.
     public var command: String?
 
-    public init(_ name: String, helps: Bool, _ why: String, command: String? = nil) {
+    public init(_ name: String, helps: Bool, _ why: Text, command: String? = nil) {
       self.name = name
       self.helps = helps
       self.why = why
@@ -101,35 +106,35 @@ public struct Finding: Sendable {
 
   /// Which rule found it.
   public var rule: String
-  public var title: String
+  public var title: Text
   public var severity: Severity
   /// nil: the whole host.
   public var netns: UInt32?
   public var subject: Subject
   /// Sentences with the figures.
-  public var seen: [String]
+  public var seen: [Text]
   public var figures: [Figure]
   /// Where: most connections first.
   public var services: [Service]
   public var actors: [Actor]
-  public var meaning: String
+  public var meaning: Text
   /// What to do where it comes from.
-  public var remedies: [String]
+  public var remedies: [Text]
   public var settings: [Setting]
   public var certainty: Certainty
   /// Why it is no surer, or what makes it sure.
-  public var grounds: String
+  public var grounds: Text
   /// Facts that could not be read.
-  public var unknown: [String]
+  public var unknown: [Text]
   /// A note that is true of most hosts: no news.
   public var isCommon = false
   public var sources: [String]
 
   public init(
-    rule: String, title: String, severity: Severity, netns: UInt32?, subject: Subject, seen: [String],
-    figures: [Figure], services: [Service] = [], actors: [Actor], meaning: String, remedies: [String],
+    rule: String, title: Text, severity: Severity, netns: UInt32?, subject: Subject, seen: [Text],
+    figures: [Figure], services: [Service] = [], actors: [Actor], meaning: Text, remedies: [Text],
     settings: [Setting],
-    certainty: Certainty, grounds: String, unknown: [String], sources: [String]
+    certainty: Certainty, grounds: Text, unknown: [Text], sources: [String]
   ) {
     self.rule = rule
     self.title = title
@@ -159,16 +164,16 @@ public struct HealthReport: Sendable {
   public var namespaces: [UInt32]
   public var findings: [Finding]
   /// A sentence each.
-  public var account: [String]
+  public var account: [Text]
   public var figures: [Finding.Figure]
   /// What could not be read, and so was not judged.
-  public var unknown: [String]
+  public var unknown: [Text]
   /// Events of the watch that were lost: figures by process are too low.
   public var lost: UInt64
 
   public init(
     time: WallTime, kernel: String, watchedNanoseconds: UInt64, namespaces: [UInt32], findings: [Finding],
-    account: [String], figures: [Finding.Figure], unknown: [String], lost: UInt64
+    account: [Text], figures: [Finding.Figure], unknown: [Text], lost: UInt64
   ) {
     self.time = time
     self.kernel = kernel

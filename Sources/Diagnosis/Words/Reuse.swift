@@ -1,4 +1,5 @@
 import Events
+import Language
 
 /// May connect() take a port of this tuple that is in TIME_WAIT? As tcp_twsk_unique() decides it.
 struct Reuse {
@@ -33,11 +34,11 @@ struct Reuse {
   /// Not known counts as no: better a false alarm than none.
   var isPossible: Bool { answer == .yes }
 
-  var unknown: String? {
+  var unknown: Text? {
     if case .notKnown(let setting) = answer { "\(setting): whether TIME_WAITs can be reused" } else { nil }
   }
 
-  var sentence: String {
+  var sentence: Text {
     switch answer {
     case .yes:
       "connect() may reuse one that is older than \(text(delayMilliseconds)) ms (tcp_tw_reuse, tcp_timestamps are on)"
@@ -52,8 +53,7 @@ struct Reuse {
   var settings: [Finding.Setting] {
     let reuse = Finding.Setting(
       "tcp_tw_reuse", helps: true,
-      "connect() then reuses a TIME_WAIT older than \(text(delayMilliseconds)) ms, if the peer uses timestamps too; "
-        + "it is for outgoing connections only",
+      "connect() then reuses a TIME_WAIT older than \(text(delayMilliseconds)) ms, if the peer uses timestamps too; it is for outgoing connections only",
       command: "sysctl -w net.ipv4.tcp_tw_reuse=1")
     let timestamps = Finding.Setting(
       "tcp_timestamps", helps: true, "tcp_tw_reuse needs them; for connections that begin afterwards",
@@ -102,7 +102,7 @@ struct Forecast {
       }
   }
 
-  var sentence: String {
+  var sentence: Text {
     if let secondsLeft {
       return secondsLeft == 0
         ? "none is left: connect() fails with EADDRNOTAVAIL"

@@ -1,4 +1,5 @@
 import Events
+import Language
 
 /// A program whose settings are known, recognised by its executable and its command line.
 struct Runtime: Sendable {
@@ -8,11 +9,11 @@ struct Runtime: Sendable {
   /// A word of the command line that must be there: a script, a module, a class, an archive.
   var words: [String] = []
   /// How its clients keep connections open.
-  var asClient: String?
+  var asClient: Text?
   /// How its servers let clients keep them open.
-  var asServer: String?
+  var asServer: Text?
   /// How its pools notice that the server has closed.
-  var asPool: String?
+  var asPool: Text?
   /// It makes connections for a living.
   var isLoadGenerator = false
   /// Where its settings stand: the program's own manual.
@@ -163,11 +164,11 @@ struct Runtime: Sendable {
     asPool: "Transport.IdleConnTimeout below the server's; for database/sql SetConnMaxIdleTime",
     source: "pkg.go.dev, net/http and database/sql")
 
-  private static let requestsAdvice = """
+  private static let requestsAdvice: Text = """
     one requests.Session() for all requests instead of requests.get(), with session.mount("https://", \
     HTTPAdapter(pool_maxsize=N)), N the number of threads (10 if not given)
     """
-  private static let pythonPool = """
+  private static let pythonPool: Text = """
     close the requests.Session, or make a new one, after an idle time below the server's; aiohttp: \
     TCPConnector(keepalive_timeout=N); SQLAlchemy: pool_recycle and pool_pre_ping=True
     """
@@ -193,11 +194,11 @@ struct Runtime: Sendable {
   }
 
   /// What to set in the programs that these connections are of.
-  static func advice(for flows: [Flow]) -> [String] {
-    var advice: [String] = []
+  static func advice(for flows: [Flow]) -> [Text] {
+    var advice: [Text] = []
     for flow in flows.sorted(by: { $0.count > $1.count }) {
       guard let runtime = of(flow.program) else { continue }
-      let text: String? =
+      let text: Text? =
         if runtime.isLoadGenerator {
           "\(runtime.name) is a load generator: it opens connections for a living, and this is what it measures"
         } else {
@@ -226,26 +227,27 @@ public struct Program: Sendable, Equatable {
 extension Flow {
   /// Who caused TIME_WAITs, most first, with how many.
   static func actors(_ flows: [Flow]) -> [Finding.Actor] {
-    most(flows, by: \.count).map { flows in
-      let count = flows.map(\.count).reduce(0, +)
-      let role = flows[0].role == .server ? "server" : "client"
-      return Finding.Actor(flows[0].process, "\(counted(count, "TIME_WAIT")) as the \(role)")
+    most(flows, by: \.count).map { some in
+      let times = counted(some.elements.map(\.count).reduce(0, +), "TIME_WAIT")
+      return some.actor(
+        some.elements[0].role == .server ? "\(times) as the server" : "\(times) as the client")
     }
   }
 
   /// Who opens connections to one service, most first, with how many and for how long each is used.
   static func openers(_ flows: [Flow], _ facts: Facts) -> [Finding.Actor] {
-    most(flows, by: \.opened).map { flows in
+    most(flows, by: \.opened).map { some in
+      let flows = some.elements
       let (opened, ended) = (flows.map(\.opened).reduce(0, +), flows.map(\.count).reduce(0, +))
-      let rates = facts.perSecond(opened).map { "opens \(connections($0))" } ?? "opened \(text(opened))"
+      let rates: Text = facts.perSecond(opened).map { "opens \(connections($0))" } ?? "opened \(text(opened))"
       let service = "\(flows[0].service.address.text(flows[0].family)):\(flows[0].service.port)"
-      let use = meanUse(flows).map { ", each used for \(milliseconds($0))" } ?? ""
-      let first = ended == 0 ? "; the other end closes first" : ""
-      return Finding.Actor(flows[0].process, "\(rates) to \(service)\(use)\(first)")
+      let use: Text = meanUse(flows).map { ", each used for \(milliseconds($0))" } ?? ""
+      let first: Text = ended == 0 ? "; the other end closes first" : ""
+      return some.actor("\(rates) to \(service)" + use + first)
     }
   }
 
-  private static func connections(_ perSecond: Double) -> String {
+  private static func connections(_ perSecond: Double) -> Text {
     let number = perSecond < 10 ? "\((perSecond * 10).rounded() / 10)" : text(Int(perSecond.rounded()))
     return "\(number) connections a second"
   }
@@ -257,12 +259,8 @@ extension Flow {
   }
 
   /// By process, most first. One process may use several local addresses; what it acted in last makes no other process of it.
-  private static func most(_ flows: [Flow], by count: (Flow) -> Int) -> [[Flow]] {
-    let byProcess = Dictionary(grouping: flows) { $0.process?.identity }
-    let sums = byProcess.values.map { flows in (flows: flows, sum: flows.map(count).reduce(0, +)) }
-    return sums.filter { $0.sum > 0 }.sorted {
-      ($1.sum, $0.flows[0].process?.pid ?? 0) < ($0.sum, $1.flows[0].process?.pid ?? 0)
-    }.prefix(shownActors).map(\.flows)
+  private static func most(_ flows: [Flow], by count: (Flow) -> Int) -> [Gathered<Flow>] {
+    Array(flows.gathered(by: \.process).most { $0.elements.map(count).reduce(0, +) }.prefix(shownActors))
   }
 
   /// A choice: the rest is in `tcplinger trace`.

@@ -1,4 +1,5 @@
 import Events
+import Language
 
 /// Every state of RFC 9293, 3.3.2, under the names that Linux gives them.
 public enum States {

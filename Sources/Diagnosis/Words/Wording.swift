@@ -1,4 +1,5 @@
 import Events
+import Language
 import Glibc
 
 extension Address {
@@ -14,31 +15,32 @@ extension Address {
 }
 
 /// `nginx[4123]`, as the process calls itself: what is printed is escaped.
-func name(_ process: Process?) -> String {
-  process.map { "\(String(decoding: $0.comm.bytes, as: UTF8.self))[\($0.pid)]" } ?? "nobody known"
+func name(_ process: Process?) -> Text {
+  process.map { Text(verbatim: "\(String(decoding: $0.comm.bytes, as: UTF8.self))[\($0.pid)]") }
+    ?? "nobody known"
 }
 
 /// Numbers in sentences.
 func text(_ number: some BinaryInteger) -> String { Digits.grouped(Int(clamping: number)) }
 
-func percent(_ part: Int, of whole: Int) -> String {
-  whole > 0 ? "\(Int((Double(part) / Double(whole) * 100).rounded()))%" : "all"
+func percent(_ part: Int, of whole: Int) -> Text {
+  whole > 0 ? Text(verbatim: "\(Int((Double(part) / Double(whole) * 100).rounded()))%") : "all"
 }
 
 /// `3.2 a second`, `470 a second`.
-func rate(_ perSecond: Double) -> String {
+func rate(_ perSecond: Double) -> Text {
   "\(Digits.rate(perSecond)) a second"
 }
 
 /// `45 s`, `7 min`, `16 h`: as exact as a forecast can be.
-func span(_ seconds: Double) -> String {
+func span(_ seconds: Double) -> Text {
   if seconds < 1, seconds > 0 { return "\(clamping(seconds * 1000)) ms" }
   if seconds < 120 { return "\(clamping(seconds)) s" }
   return seconds < 7200 ? "\(clamping(seconds / 60)) min" : "\(text(clamping(seconds / 3600))) h"
 }
 
 /// `2 ms`, `0.4 ms`, `1,400 ms`.
-func milliseconds(_ value: Double) -> String {
+func milliseconds(_ value: Double) -> Text {
   if value < 0.1 { return "under 0.1 ms" }
   return value < 10 ? "\((value * 10).rounded() / 10) ms" : "\(text(Int(clamping(value)))) ms"
 }
@@ -57,6 +59,8 @@ private func clamping(_ value: Double) -> Int {
 }
 
 /// `1 TIME_WAIT`, `2 TIME_WAITs`.
-func counted(_ count: some BinaryInteger, _ noun: String) -> String {
-  "\(text(count)) \(noun)\(count == 1 ? "" : "s")"
+///
+/// - Parameter noun: in the singular; a catalogue has its plural as well.
+func counted(_ count: some BinaryInteger, _ noun: String) -> Text {
+  "\(text(count)) \(Text(stringLiteral: count == 1 ? noun : noun + "s"))"
 }

@@ -1,3 +1,5 @@
+import Language
+
 /// Whether tracing works on a machine, and what is degraded.
 public struct Readiness: Sendable {
   public enum Grade: String, Sendable {
@@ -11,13 +13,13 @@ public struct Readiness: Sendable {
   }
 
   public struct Finding: Sendable, Equatable {
-    public var name: String
+    public var name: Text
     public var grade: Grade
-    public var value: String
+    public var value: Text
     /// What is degraded; nil: nothing.
-    public var lost: String?
+    public var lost: Text?
 
-    public init(_ name: String, _ grade: Grade, _ value: String, lost: String? = nil) {
+    public init(_ name: Text, _ grade: Grade, _ value: Text, lost: Text? = nil) {
       self.name = name
       self.grade = grade
       self.value = value
@@ -33,9 +35,9 @@ public struct Readiness: Sendable {
     /// A trace uses it here.
     public var isUsed: Bool
     /// The kernel's own reason; nil: it loads.
-    public var refusal: String?
+    public var refusal: Text?
     /// What there is not without it.
-    public var lost: String
+    public var lost: Text
     /// nil where the verifier does not say.
     public var figures: Figures?
 
@@ -54,7 +56,7 @@ public struct Readiness: Sendable {
       }
     }
 
-    public init(_ name: String, hook: String, isUsed: Bool, refusal: String?, lost: String) {
+    public init(_ name: String, hook: String, isUsed: Bool, refusal: Text?, lost: Text) {
       self.name = name
       self.hook = hook
       self.isUsed = isUsed

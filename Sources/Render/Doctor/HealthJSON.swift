@@ -1,5 +1,6 @@
 import Diagnosis
 import Events
+import Language
 
 extension HealthRenderer {
   public func renderJSON(_ report: HealthReport, into line: inout LineBuffer) {
@@ -26,7 +27,7 @@ extension HealthRenderer {
     line.append("{\"rule\":")
     line.append(json: finding.rule)
     line.field("severity", finding.severity.rawValue)
-    line.field("title", finding.title)
+    line.field("title", finding.title.description)
     line.key("netns")
     if let netns = finding.netns { line.append(netns) } else { line.append("null") }
     renderJSON(finding.subject, &line)
@@ -45,14 +46,16 @@ extension HealthRenderer {
     }
     line.key("actors")
     line.array(finding.actors) { line, actor in
-      line.append("{\"pid\":")
-      if let process = actor.process { line.append(process.pid) } else { line.append("null") }
-      line.key("comm")
-      if let process = actor.process { line.append(json: process.comm) } else { line.append("null") }
-      line.field("part", actor.part)
+      line.append("{")
+      line.fields(actor.process)
+      if let service = actor.service {
+        line.field("service", service)
+        line.field("processes", actor.processes)
+      }
+      line.field("part", actor.part.description)
       line.append("}")
     }
-    line.field("meaning", finding.meaning)
+    line.field("meaning", finding.meaning.description)
     line.texts("remedies", finding.remedies)
     line.key("settings")
     line.array(finding.settings) { line, setting in
@@ -60,13 +63,13 @@ extension HealthRenderer {
       line.append(json: setting.name)
       line.key("helps")
       line.append(setting.helps ? "true" : "false")
-      line.field("why", setting.why)
+      line.field("why", setting.why.description)
       line.key("command")
       if let command = setting.command { line.append(json: command) } else { line.append("null") }
       line.append("}")
     }
     line.field("certainty", finding.certainty.rawValue)
-    line.field("grounds", finding.grounds)
+    line.field("grounds", finding.grounds.description)
     line.texts("unknown", finding.unknown)
     line.texts("sources", finding.sources)
     line.append("}")
@@ -117,10 +120,10 @@ extension HealthRenderer {
     line.append("{\"event\":\"explain\"")
     line.field("schema", JSONSchema.version)
     line.field("state", state.name)
-    line.field("summary", state.summary)
-    line.field("entered", state.entered)
-    line.field("responsible", state.responsible)
-    line.field("ends", state.ends)
+    line.field("summary", state.summary.description)
+    line.field("entered", state.entered.description)
+    line.field("responsible", state.responsible.description)
+    line.field("ends", state.ends.description)
     line.texts("helps", state.helps)
     line.texts("does_not_help", state.doesNotHelp)
     line.texts("sources", state.sources)
@@ -129,8 +132,8 @@ extension HealthRenderer {
 }
 
 extension LineBuffer {
-  fileprivate mutating func texts(_ name: StaticString, _ texts: [String]) {
+  fileprivate mutating func texts(_ name: StaticString, _ texts: [some CustomStringConvertible]) {
     key(name)
-    array(texts) { line, text in line.append(json: text) }
+    array(texts) { line, text in line.append(json: text.description) }
   }
 }

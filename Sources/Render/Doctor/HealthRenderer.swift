@@ -1,5 +1,6 @@
 import Diagnosis
 import Events
+import Language
 
 /// The answer of `tcplinger doctor`.
 public struct HealthRenderer {
@@ -9,11 +10,16 @@ public struct HealthRenderer {
   private let isColoured: Bool
   private let isQuiet: Bool
   private let limit: Int
+  let language: Language
 
   /// - Parameters:
   ///   - isQuiet: findings only.
   ///   - limit: findings, worst first.
-  public init(isColoured: Bool = false, isQuiet: Bool = false, limit: Int? = nil) {
+  ///   - language: of the text; JSON is in English.
+  public init(
+    isColoured: Bool = false, isQuiet: Bool = false, limit: Int? = nil, language: Language = .english
+  ) {
+    self.language = language
     self.isColoured = isColoured
     self.isQuiet = isQuiet
     self.limit = limit ?? .max
@@ -24,31 +30,38 @@ public struct HealthRenderer {
     let counts = Finding.Severity.allCases.map { severity in
       (severity, report.findings.count { $0.severity == severity })
     }.filter { $0.1 > 0 }
-    if report.isHealthy {
-      line.append("Nothing wrong was found")
-      if !counts.isEmpty { line.append("; worth knowing: ") }
-    } else {
-      line.append("Found: ")
-    }
-    line.append(counts.map { $0.0.counted($0.1) }.joined(separator: ", "))
-    line.append(". Watched for ")
-    line.append(span: report.watchedNanoseconds)
-    line.append(", Linux ")
-    line.append(report.kernel)
-    line.append(".\n")
+    let list = counts.map { $0.0.counted($0.1) }.joined(separator: ", ")
+    let verdict: Text =
+      !report.isHealthy
+      ? "Found: \(list)"
+      : counts.isEmpty ? "Nothing wrong was found" : "Nothing wrong was found; worth knowing: \(list)"
+    var span = LineBuffer()
+    span.append(span: report.watchedNanoseconds)
+    let watched = String(decoding: span.bytes, as: UTF8.self)
+    put("\(verdict). Watched for \(watched), Linux \(report.kernel).", &line)
+    line.append("\n")
     renderFindings(report, &line)
-    line.append("\nThe figures\n")
-    for sentence in report.account { wrap("- " + sentence, hanging: 2, &line) }
+    heading("The figures", &line)
+    for sentence in report.account { wrap("- \(sentence)", hanging: 2, &line) }
     if report.lost > 0 {
       wrap("- LOST: \(report.lost) events of the watch; figures by process are too low", hanging: 2, &line)
     }
     if !report.unknown.isEmpty {
-      line.append("\nNot known\n")
-      for fact in report.unknown { wrap("- " + fact, hanging: 2, &line) }
+      heading("Not known", &line)
+      for fact in report.unknown { wrap("- \(fact)", hanging: 2, &line) }
     }
     if report.findings.contains(where: { !$0.isCommon && $0.settings.contains { $0.command != nil } }) {
-      line.append("\ntcplinger has changed nothing: run the commands above if you agree.\n")
+      heading("tcplinger has changed nothing: run the commands above if you agree.", &line)
     }
+  }
+
+  private func put(_ text: Text, _ line: inout LineBuffer) { line.append(text.shown(in: language)) }
+
+  /// A line by itself, with an empty one before it.
+  private func heading(_ text: Text, _ line: inout LineBuffer) {
+    line.append("\n")
+    put(text, &line)
+    line.append("\n")
   }
 
   /// Of one kind as many as a person reads; the worst are among them.
@@ -68,13 +81,13 @@ public struct HealthRenderer {
       render(finding, after: shown, report, &line)
       shown.append(finding)
     }
-    if hidden > 0 { line.append("\nAnd \(hidden) more; --json has all of them.\n") }
+    if hidden > 0 { heading("And \(hidden) more; --json has all of them.", &line) }
     if isQuiet { return }
     let common = report.findings.filter(\.isCommon).flatMap { finding in finding.seen.prefix(1) }
     if !common.isEmpty {
       line.append("\n")
       wrap(
-        "True of most hosts, and no trouble by itself: \(common.joined(separator: "; ")); --json says more.",
+        "True of most hosts, and no trouble by itself: \(Array(common).joined(separator: "; ")); --json says more.",
         hanging: 0, &line)
     }
   }
@@ -85,9 +98,10 @@ public struct HealthRenderer {
   ) {
     line.append("\(earlier.count + 1). ")
     if isColoured { line.append(finding.severity.colour) }
-    line.append(finding.severity.rawValue.uppercased())
+    put(finding.severity.word, &line)
     if isColoured { line.append("\u{1b}[0m") }
-    line.append("  \(finding.title)")
+    line.append("  ")
+    put(finding.title, &line)
     switch finding.subject {
     case .tuple(let family, let local, let peer):
       line.append(": ")
@@ -95,26 +109,36 @@ public struct HealthRenderer {
       line.append(" -> ")
       line.append(peer, family)
     case .service(let family, let peer):
-      line.append(": to ")
-      line.append(peer, family)
-    case .port(let port): line.append(": port \(port)")
+      var text = LineBuffer()
+      text.append(peer, family)
+      put(": to \(String(decoding: text.bytes, as: UTF8.self))", &line)
+    case .port(let port): put(": port \(port)", &line)
     case .host, .process, .setting: break
     }
-    if let netns = finding.netns, report.namespaces.count > 1 { line.append("  [network namespace \(netns)]") }
+    if let netns = finding.netns, report.namespaces.count > 1 {
+      put("  [network namespace \(netns)]", &line)
+    }
     line.append("\n")
     for (index, sentence) in finding.seen.enumerated() {
       wrap(sentence, label: index == 0 ? "seen" : "", &line)
     }
     for (index, actor) in finding.actors.enumerated() {
       label(index == 0 ? "by" : "", &line)
-      if let process = actor.process {
+      if let service = actor.service {
+        line.append(escaping: service)
+        put(" (\(actor.processes) processes): ", &line)
+      } else if let process = actor.process {
         line.append(escaping: process.comm)
         line.append("[\(process.pid)]: ")
       } else {
-        line.append("unknown process: ")
+        put("unknown process: ", &line)
       }
-      line.append(actor.part)
+      put(actor.part, &line)
       line.append("\n")
+      guard let context = actor.process?.context else { continue }
+      let start = line.count
+      label("", &line)
+      if line.append(context) { line.append("\n") } else { line.remove(from: start) }
     }
     // Do not repeat what an earlier finding of the same rule says.
     let index = earlier.firstIndex { $0.rule == finding.rule && $0.meaning == finding.meaning }
@@ -122,10 +146,11 @@ public struct HealthRenderer {
     if said == nil { wrap(finding.meaning, label: "means", &line) }
     let remedies = finding.remedies.filter { !(said?.remedies.contains($0) ?? false) }
     for (index, remedy) in remedies.enumerated() {
-      wrap("- " + remedy, label: index == 0 ? "do" : "", hanging: 2, &line)
+      wrap("- \(remedy)", label: index == 0 ? "do" : "", hanging: 2, &line)
     }
     let settings = finding.settings.filter { !(said?.settings.contains($0) ?? false) }
-    for (title, helps) in [("helps", true), ("does not", false)] {
+    let titles: [(title: Text, helps: Bool)] = [("helps", true), ("does not", false)]
+    for (title, helps) in titles {
       for (index, setting) in settings.filter({ $0.helps == helps }).enumerated() {
         wrap("- \(setting.name): \(setting.why)", label: index == 0 ? title : "", hanging: 2, &line)
         if let command = setting.command {
@@ -137,64 +162,55 @@ public struct HealthRenderer {
       }
     }
     if let index { wrap("as in \(index + 1)", label: "the rest", &line) }
-    wrap("\(finding.certainty.rawValue): \(finding.grounds)", label: "sure", &line)
+    wrap("\(finding.certainty.word): \(finding.grounds)", label: "sure", &line)
     for (index, fact) in finding.unknown.enumerated() {
       wrap(fact, label: index == 0 ? "not known" : "", &line)
     }
-    if said == nil { wrap(finding.sources.joined(separator: "; "), label: "source", &line) }
+    if said == nil { wrap(Text(verbatim: finding.sources.joined(separator: "; ")), label: "source", &line) }
   }
 
   public func renderText(_ state: StateExplanation, into line: inout LineBuffer) {
     line.append("\(state.name)\n")
-    for (title, text) in [
+    let facts: [(title: Text, text: Text)] = [
       ("is", state.summary), ("entered", state.entered), ("by", state.responsible), ("ends", state.ends),
-    ] {
-      wrap(text, label: title, &line)
-    }
-    for (title, entries) in [("helps", state.helps), ("does not", state.doesNotHelp)] {
+    ]
+    for (title, text) in facts { wrap(text, label: title, &line) }
+    let lists: [(title: Text, entries: [Text])] = [("helps", state.helps), ("does not", state.doesNotHelp)]
+    for (title, entries) in lists {
       for (index, entry) in entries.enumerated() {
-        wrap("- " + entry, label: index == 0 ? title : "", hanging: 2, &line)
+        wrap("- \(entry)", label: index == 0 ? title : "", hanging: 2, &line)
       }
     }
-    wrap(state.sources.joined(separator: "; "), label: "source", &line)
+    wrap(Text(verbatim: state.sources.joined(separator: "; ")), label: "source", &line)
   }
 
   private static let labelWidth = 11
 
-  private func label(_ text: String, _ line: inout LineBuffer) {
+  private func label(_ text: Text, _ line: inout LineBuffer) {
     let start = line.count
     line.append(String(repeating: " ", count: Self.margin - 1))
     line.append(" ")
-    line.append(text)
+    put(text, &line)
     line.pad(from: start, to: Self.margin + Self.labelWidth)
   }
 
-  private func wrap(_ text: String, label title: String, hanging: Int = 0, _ line: inout LineBuffer) {
+  private func wrap(_ text: Text, label title: Text, hanging: Int = 0, _ line: inout LineBuffer) {
     label(title, &line)
     wrap(text, from: Self.margin + Self.labelWidth, hanging: hanging, &line)
   }
 
-  private func wrap(_ text: String, hanging: Int, _ line: inout LineBuffer) {
+  private func wrap(_ text: Text, hanging: Int, _ line: inout LineBuffer) {
     wrap(text, from: 0, hanging: hanging, &line)
   }
 
   /// Words up to the width; the cursor stands at `column`.
-  private func wrap(_ text: String, from column: Int, hanging: Int, _ line: inout LineBuffer) {
+  private func wrap(_ text: Text, from column: Int, hanging: Int, _ line: inout LineBuffer) {
     let start = column + hanging
-    var at = column
-    for (index, word) in text.split(separator: " ").enumerated() {
-      if index > 0 {
-        if at + 1 + word.count > Self.width {
-          line.append("\n" + String(repeating: " ", count: start))
-          at = start
-        } else {
-          line.append(" ")
-          at += 1
-        }
-      }
+    let lines = Wrapping.lines(text.shown(in: language), columns: Self.width, first: column, rest: start)
+    for (index, words) in lines.enumerated() {
+      if index > 0 { line.append("\n" + String(repeating: " ", count: start)) }
       // Most of it is this project's own, but the path of a namespace may be in it.
-      line.append(escaping: String(word))
-      at += word.count
+      line.append(escaping: words)
     }
     line.append("\n")
   }
@@ -209,7 +225,29 @@ extension Finding.Severity {
     }
   }
 
-  fileprivate func counted(_ count: Int) -> String {
-    self == .critical ? "\(count) critical" : "\(count) \(rawValue)\(count == 1 ? "" : "s")"
+  fileprivate var word: Text {
+    switch self {
+    case .critical: "CRITICAL"
+    case .warning: "WARNING"
+    case .note: "NOTE"
+    }
+  }
+
+  fileprivate func counted(_ count: Int) -> Text {
+    switch self {
+    case .critical: "\(count) critical"
+    case .warning: count == 1 ? "\(count) warning" : "\(count) warnings"
+    case .note: count == 1 ? "\(count) note" : "\(count) notes"
+    }
+  }
+}
+
+extension Finding.Certainty {
+  fileprivate var word: Text {
+    switch self {
+    case .certain: "certain"
+    case .likely: "likely"
+    case .possible: "possible"
+    }
   }
 }

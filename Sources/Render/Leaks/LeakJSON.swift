@@ -18,10 +18,8 @@ extension LeakRenderer {
 
   private func renderJSON(_ row: Row, _ line: inout LineBuffer) {
     let group = row.group
-    line.append("{\"pid\":")
-    if let process = group.process { line.append(process.pid) } else { line.append("null") }
-    line.key("comm")
-    if let process = group.process { line.append(json: process.comm) } else { line.append("null") }
+    line.append("{")
+    line.fields(group.process)
     line.field("count", group.count)
     if let reason = group.reason { line.field("reason", reason.rawValue) }
     line.field("oldest_ms", group.oldest)
@@ -60,10 +58,8 @@ extension LeakRenderer {
     ] {
       line.key(key)
       line.array(processes) { line, process in
-        line.append("{\"pid\":")
-        line.append(process.pid)
-        line.key("comm")
-        line.append(json: process.comm)
+        line.append("{")
+        line.fields(process)
         line.append("}")
       }
     }
@@ -73,10 +69,8 @@ extension LeakRenderer {
     ] {
       line.key(key)
       line.array(ends) { line, entry in
-        line.append("{\"pid\":")
-        if let process = entry.far.process { line.append(process.pid) } else { line.append("null") }
-        line.key("comm")
-        if let process = entry.far.process { line.append(json: process.comm) } else { line.append("null") }
+        line.append("{")
+        line.fields(entry.far.process)
         line.append(",")
         line.append(
           json: LeakReport.Peer(family: entry.far.family, address: entry.far.address, port: entry.far.port))

@@ -1,4 +1,5 @@
 import Events
+import Language
 
 /// Connections that are not closed, by process: `tcplinger leaks`.
 public struct LeakRenderer {
@@ -55,11 +56,20 @@ public struct LeakRenderer {
   /// Rows of each of the two lists; nil: all.
   private let limit: Int?
   private let isQuiet: Bool
+  private let isWhole: Bool
+  private let language: Language
 
   /// - Parameters:
+  ///   - isWhole: whole command lines.
   ///   - width: columns of the terminal; nil: not a terminal, or --wide.
   ///   - isQuiet: rows only.
-  public init(width: Int? = nil, isColoured: Bool = false, limit: Int? = nil, isQuiet: Bool = false) {
+  public init(
+    width: Int? = nil, isColoured: Bool = false, limit: Int? = nil, isQuiet: Bool = false,
+    isWhole: Bool = false,
+    language: Language = .english
+  ) {
+    self.isWhole = isWhole
+    self.language = language
     columns = width.map { $0 < Self.leastWidth } ?? false ? .narrow : Columns()
     self.isColoured = isColoured
     self.limit = limit
@@ -68,19 +78,20 @@ public struct LeakRenderer {
 
   /// Parts one look from the next.
   public func renderTime(_ time: WallTime, _ format: TimeFormat, isFirst: Bool, into line: inout LineBuffer) {
-    line.append(isFirst ? "At " : "\nAt ")
-    line.append(time, format)
-    line.append(":\n")
+    if !isFirst { line.append("\n") }
+    let time = text { $0.append(time, format) }
+    put("At \(time):", &line)
+    line.append("\n")
   }
 
   /// The whole report: what this host has not closed, then what its peers have not.
   public func renderText(leaks: [Row], stuck: [Row], into line: inout LineBuffer) {
     if leaks.isEmpty && stuck.isEmpty {
-      if !isQuiet { line.append("No connection is in CLOSE_WAIT, and none is stuck in FIN_WAIT2.\n") }
+      if !isQuiet { row("No connection is in CLOSE_WAIT, and none is stuck in FIN_WAIT2.", &line) }
       return
     }
     if !leaks.isEmpty {
-      renderHeader("CLOSE_WAIT: the peer has closed, the process has not\n", &line)
+      renderHeader("CLOSE_WAIT: the peer has closed, the process has not", &line)
       // Descriptors are counted by process, and a process has a row for each reason.
       var forecast: Set<Process.Identity?> = []
       for row in leaks.prefix(limit ?? .max) {
@@ -95,7 +106,7 @@ public struct LeakRenderer {
     if !stuck.isEmpty {
       line.append(leaks.isEmpty || isQuiet ? "" : "\n")
       renderHeader(
-        "FIN_WAIT2: the process has closed, or shut down its side, and the peer has not closed\n", &line)
+        "FIN_WAIT2: the process has closed, or shut down its side, and the peer has not closed", &line)
       for row in stuck.prefix(limit ?? .max) {
         render(row, &line)
         renderStuckNotes(row.group, &line)
@@ -111,12 +122,12 @@ public struct LeakRenderer {
 
   private func renderLeftOut(_ rows: Int, _ line: inout LineBuffer) {
     guard let limit, rows > limit else { return }
-    line.append("and \(rows - limit) more (--limit shows more)\n")
+    row("and \(rows - limit) more (--limit shows more)", &line)
   }
 
-  private func renderHeader(_ title: StaticString, _ line: inout LineBuffer) {
+  private func renderHeader(_ title: Text, _ line: inout LineBuffer) {
     guard !isQuiet else { return }
-    line.append(title)
+    row(title, &line)
     var titles: [(Int, StaticString)] = [
       (0, "PID"), (columns.comm, "COMM"), (columns.count, "COUNT"), (columns.reason, "REASON"),
       (columns.oldest, "OLDEST"), (columns.growth, "GROWTH"), (columns.descriptors, "DESCRIPTORS"),
@@ -145,11 +156,14 @@ public struct LeakRenderer {
     if let peers = columns.peers {
       line.pad(from: start, to: peers)
     } else {
-      line.append("\n")
-      note(&line)
+      line.append("\n" + Self.margin)
     }
     renderPeers(group, &line)
     line.append("\n")
+    guard let context = group.process?.context else { return }
+    let noteStart = line.count
+    line.append(Self.margin)
+    if line.append(context, isWhole: isWhole) { line.append("\n") } else { line.remove(from: noteStart) }
   }
 
   private func renderDescriptors(_ row: Row, _ line: inout LineBuffer) {
@@ -174,12 +188,9 @@ public struct LeakRenderer {
 
   private func renderForecast(_ row: Row, _ line: inout LineBuffer) {
     guard let seconds = row.secondsLeft, let growth = row.descriptorGrowth else { return }
-    note(&line)
-    line.append("descriptors ")
-    line.append(rate: growth)
-    line.append(", they run out in ")
-    line.append(span: UInt64(seconds * 1e9))
-    line.append("\n")
+    let rate = text { $0.append(rate: growth) }
+    let span = text { $0.append(span: UInt64(seconds * 1e9)) }
+    note("descriptors \(rate), they run out in \(span)", &line)
   }
 
   /// What does not fit into a column, below the row that it belongs to.
@@ -187,92 +198,86 @@ public struct LeakRenderer {
     switch group.part {
     case .relayed:
       for (far, count) in group.waitsFor(Self.shownPeers) {
-        note(&line)
-        line.append("no leak: a relay, which has passed the end on and waits for ")
-        line.append(far)
-        line.append(" (")
-        line.append(grouped: count)
-        line.append(")\n")
+        note(
+          "no leak: a relay, which has passed the end on and waits for \(named(far)) (\(digits(count)))", &line)
       }
-    case .awaited:
-      note(&line)
-      line.append("no leak yet: the peer has only shut down its side, and waits for what comes\n")
+    case .awaited: note("no leak yet: the peer has only shut down its side, and waits for what comes", &line)
     case .leak: break
     }
     renderFarEnds(group, &line)
     if group.unheld > 0 {
-      note(&line)
-      line.append(grouped: group.unheld)
-      line.append(" that no process has open: in flight in a unix socket, or registered with io_uring\n")
+      note(
+        "\(digits(group.unheld)) that no process has open: in flight in a unix socket, or registered with io_uring",
+        &line)
     }
-    for process in group.openedBy {
-      note(&line)
-      line.append("opened by ")
-      line.append(named: process)
-      line.append("\n")
-    }
+    for process in group.openedBy { note("opened by \(named(process))", &line) }
     if group.listenedBy.count > 1 {
-      note(&line)
-      line.append("who could accept: ")
-      for (index, process) in group.listenedBy.enumerated() {
-        if index > 0 { line.append(", ") }
-        line.append(named: process)
-      }
-      line.append("\n")
+      note("who could accept: \(group.listenedBy.map(named).joined(separator: ", "))", &line)
     }
-    if group.reason == .dataUnread {
-      note(&line)
-      line.append(grouped: Int(group.unreadBytes))
-      line.append(" bytes unread\n")
-    }
+    if group.reason == .dataUnread { note("\(digits(Int(group.unreadBytes))) bytes unread", &line) }
     if group.unsentBytes > 0 {
-      note(&line)
-      line.append(grouped: Int(group.unsentBytes))
-      line.append(" bytes written and not taken by the peer: it may be blocked in send()\n")
+      note(
+        "\(digits(Int(group.unsentBytes))) bytes written and not taken by the peer: it may be blocked in send()",
+        &line)
     }
     if let queue = group.acceptQueue {
-      note(&line)
-      line.append("accept queue ")
-      line.append(grouped: Int(queue.length))
-      line.append(" of ")
-      line.append(grouped: Int(queue.limit))
-      line.append(", one waits for ")
-      if group.oldest.isEstimate { line.append("~") }
-      line.append(span: group.oldest.nanoseconds)
-      line.append("\n")
+      let age = text { line in
+        if group.oldest.isEstimate { line.append("~") }
+        line.append(span: group.oldest.nanoseconds)
+      }
+      note(
+        "accept queue \(digits(Int(queue.length))) of \(digits(Int(queue.limit))), one waits for \(age)", &line)
     }
     if group.shared > 0 {
-      note(&line)
-      line.append(grouped: group.shared)
-      line.append(" held by other processes too: each must close (--each names them)\n")
+      note(
+        "\(digits(group.shared)) held by other processes too: each must close (--each names them)", &line)
     }
   }
 
   private func renderStuckNotes(_ group: LeakReport.Group, _ line: inout LineBuffer) {
     renderFarEnds(group, &line)
     if group.part == .relayed {
-      note(&line)
-      line.append("a relay: it has passed on the end of another connection\n")
+      note("a relay: it has passed on the end of another connection", &line)
     } else if group.halfClosed > 0 {
-      note(&line)
-      line.append(grouped: group.halfClosed)
-      line.append(" half closed by shutdown(): the process reads on\n")
+      note("\(digits(group.halfClosed)) half closed by shutdown(): the process reads on", &line)
     }
   }
 
   /// The processes at the other end, where they are on this host.
   private func renderFarEnds(_ group: LeakReport.Group, _ line: inout LineBuffer) {
     for (far, count) in group.farEnds(.max).filter({ $0.far.process != nil }).prefix(Self.shownPeers) {
-      note(&line)
-      line.append("the other end: ")
-      line.append(far)
-      line.append(" (")
-      line.append(grouped: count)
-      line.append(")\n")
+      note("the other end: \(named(far)) (\(digits(count)))", &line)
     }
   }
 
-  private func note(_ line: inout LineBuffer) { line.append("        ") }
+  // MARK: Pieces
+
+  private static let margin = "        "
+
+  /// A line below a row.
+  private func note(_ text: Text, _ line: inout LineBuffer) {
+    line.append(Self.margin)
+    row(text, &line)
+  }
+
+  private func row(_ text: Text, _ line: inout LineBuffer) {
+    put(text, &line)
+    line.append("\n")
+  }
+
+  private func put(_ text: Text, _ line: inout LineBuffer) { line.append(text.shown(in: language)) }
+
+  private func digits(_ number: Int) -> String { Digits.grouped(number) }
+
+  private func named(_ process: Process) -> String { text { $0.append(named: process) } }
+
+  private func named(_ far: LeakReport.Far) -> String { text { $0.append(far) } }
+
+  private func text(_ body: (inout LineBuffer) -> Void) -> String {
+    var line = LineBuffer()
+    body(&line)
+    return String(decoding: line.bytes, as: UTF8.self)
+  }
 }
 
 extension LineBuffer {
