@@ -23,7 +23,7 @@ static __always_inline void on_accepted(struct sock_common *accepted)
 
 	if (is_kernel_thread(current_task()))
 		return;
-	name_process(&opener.process, current_task());
+	name_current(&opener.process);
 	if (settings.ends_alone && accepted &&
 	    passes(false, accepted, READ(false, accepted, skc_num)))
 		count_opened(false, accepted, &opener.process, WIRE_ACCEPTS);
@@ -79,7 +79,7 @@ int BPF_PROG(handle_read, struct sock *sk)
 		count_accept(sk, true);
 	connection = settings.ends_alone ? NULL : bpf_map_lookup_elem(&connections, &key);
 	if (is_to_be_named(connection) && !connection->opener.pid) {
-		name_process(&connection->opener, current_task());
+		name_current(&connection->opener);
 		barrier(); /* it is there when its source is */
 		connection->opener_source = WIRE_SOURCE_FIRST_READ;
 	}

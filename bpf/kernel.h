@@ -174,10 +174,24 @@ struct file {
 	} f_ref;
 };
 
+struct cred {
+	struct {
+		unsigned int val;
+	} euid;
+};
+
+struct mm_struct {
+	unsigned long arg_start;
+	unsigned long arg_end;
+};
+
 struct task_struct {
 	unsigned int flags;
 	int pid;
 	int tgid;
+	struct cred *cred;
+	struct mm_struct *mm;
+	__u64 self_exec_id;	 /* how often it and its forebears have called exec() */
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;
 	__u64 start_boottime;

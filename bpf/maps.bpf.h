@@ -59,7 +59,9 @@ struct {
 } events SEC(".maps");
 
 /*
- * The pids of --pid, put in by the frontend; of a command and all that it starts, by handle_fork.
+ * Processes that filters decide by, 1: it passes, 0: it does not. The pids of --pid, put in by the
+ * frontend; of a command and all that it starts, by handle_fork; where filters ask for a user or a
+ * cgroup, by introduce() and the frontend, and a process that is not in it is left to the frontend.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -67,6 +69,17 @@ struct {
 	__type(key, __u32);
 	__type(value, __u8);
 } target_pids SEC(".maps");
+
+/*
+ * May a process of this user in this cgroup pass the filters? Put in by the frontend as it first
+ * meets one, read by introduce(), deleted by nobody. What does not fit is left to the frontend.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct wire_group);
+	__type(value, __u8);
+} verdicts SEC(".maps");
 
 /*
  * The process that the iterator over open files met a socket with last, by the socket's key. The

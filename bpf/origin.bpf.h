@@ -3,7 +3,7 @@
 #ifndef TCPLINGER_ORIGIN_BPF_H
 #define TCPLINGER_ORIGIN_BPF_H
 
-#include "maps.bpf.h"
+#include "context.bpf.h"
 #include "socket.bpf.h"
 
 static __always_inline bool has_port(const volatile __u8 *bitmap, __u16 port)
@@ -142,8 +142,12 @@ static __always_inline void count(const struct wire_origin *origin, enum wire_co
 static __always_inline bool is_target(const struct wire_process *process)
 {
 	__u32 pid = process->pid;
+	__u8 *passes;
 
-	return !settings.filter_pids || bpf_map_lookup_elem(&target_pids, &pid);
+	if (!settings.filter_pids && !settings.filter_groups)
+		return true;
+	passes = bpf_map_lookup_elem(&target_pids, &pid);
+	return passes ? *passes : !settings.filter_pids;
 }
 
 static __always_inline bool is_target_process(const struct wire_origin *origin)
@@ -214,7 +218,7 @@ static __always_inline void count_accept(struct sock *sk, bool is_process)
 	*note = 0;
 	if (!is_process)
 		return;
-	name_process(&process, current_task());
+	name_current(&process);
 	count_opened(true, &sk->__sk_common, &process, WIRE_ACCEPTS);
 }
 
@@ -288,7 +292,7 @@ static __always_inline void note_peer(struct sock *sk)
 	hash = hash_of_socket((struct sock_common *)tcp, local_port_of(settings.typed, tcp));
 	peer = place_of(hash);
 	publish(&peer->tag, 0);
-	name_process(&peer->process, current_task());
+	name_current(&peer->process);
 	peer->time_ns = bpf_ktime_get_boot_ns();
 	publish(&peer->tag, hash);
 }

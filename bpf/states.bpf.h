@@ -38,7 +38,7 @@ static __always_inline void on_connect(struct sock *sk)
 	struct task_struct *task = current_task();
 
 	if (process_acts(sk, task)) {
-		name_process(&origin.opener, task);
+		name_current(&origin.opener);
 		origin.opener_source = WIRE_SOURCE_CONNECT;
 	}
 	if (settings.count_opens)
@@ -85,7 +85,7 @@ static __always_inline void name_closer(struct wire_origin *origin, struct sock 
 			return;
 		origin->closer = *process;
 	} else {
-		name_process(&origin->closer, task);
+		name_current(&origin->closer);
 		origin->cause = settings.ends_alone ? WIRE_CAUSE_UNKNOWN : cause_of(tcp, task);
 	}
 	origin->closer_source = WIRE_SOURCE_CLOSE;
@@ -308,7 +308,7 @@ static __always_inline void blame_for_reset(struct wire_origin *origin, struct s
 	}
 	/* A listener's close() does not own what waits in its queue. */
 	if (!is_kernel_thread(task)) {
-		name_process(&origin->closer, task);
+		name_current(&origin->closer);
 		origin->closer_source = WIRE_SOURCE_CLOSE;
 	}
 	if (!is_accepted && from != TCP_FIN_WAIT1 && from != TCP_FIN_WAIT2)

@@ -12,6 +12,7 @@
 #define WIRE_COMM_LENGTH 16
 #define WIRE_PORT_BITMAP 8192 /* a bit a port */
 #define WIRE_BATCH 64	      /* keys that a program looks at in one run */
+#define WIRE_COMMAND_LENGTH 256
 
 /* What a record is about. */
 enum wire_kind {
@@ -77,6 +78,25 @@ struct wire_process {
 	__u32 pid;
 	__u32 tid;
 	char comm[WIRE_COMM_LENGTH]; /* of the process (its group leader) */
+};
+
+/*
+ * What a process is, sent when it is first named: it may be over when the frontend looks. Sent
+ * again once it runs another program, as another user, or in another cgroup.
+ */
+struct wire_context {
+	struct wire_process process;
+	__u64 cgroup_id;      /* in the hierarchy of cgroup2: the inode number of its folder */
+	__u32 uid;	      /* effective, in the initial user namespace */
+	__u32 command_length; /* of the whole command line; 0: it could not be read */
+	char command[WIRE_COMMAND_LENGTH]; /* the first of it, a NUL after each word */
+};
+
+/* What some filters decide by. */
+struct wire_group {
+	__u64 cgroup_id;
+	__u32 uid;
+	__u32 padding;
 };
 
 /* Who opened a connection, where that is known later than its beginning. */
@@ -212,6 +232,7 @@ struct wire_losses {
 	__u64 openers_full;	      /* the same of who opened it */
 	__u64 targets_full;	      /* a process that a target started could not be added */
 	__u64 counts_full;	      /* a TIME_WAIT that could not be counted */
+	__u64 contexts_full;	      /* what a process is found no room in the ring buffer */
 	__u64 time_wait_sockets_gone; /* vanished between two looks: TIME_WAIT or not, unknown */
 	__u64 rescued;		      /* no loss: a change of state that an understudy played in */
 };
@@ -238,14 +259,17 @@ struct wire_settings {
 	__u8 accept_hooked;    /* who accepted is in the map openers */
 	__u8 describes_early;  /* a CLOSE_WAIT has its addresses at once, to ask by them */
 	__u8 lists_all; /* each descriptor of a TCP socket is a record, and nothing is remembered */
-	__u8 padding[2];
+	__u8 introduces;    /* what a process is is sent when it is first named */
+	__u8 filter_groups; /* by the map verdicts; not together with filter_pids */
 };
 
 _Static_assert(sizeof(struct wire_process) == 32, "wire_process");
+_Static_assert(sizeof(struct wire_context) == 304, "wire_context");
+_Static_assert(sizeof(struct wire_group) == 16, "wire_group");
 _Static_assert(sizeof(struct wire_origin) == 200, "wire_origin");
 _Static_assert(sizeof(struct wire_event) == 232, "wire_event");
 _Static_assert(sizeof(struct wire_holder) == 56, "wire_holder");
-_Static_assert(sizeof(struct wire_losses) == 56, "wire_losses");
+_Static_assert(sizeof(struct wire_losses) == 64, "wire_losses");
 _Static_assert(sizeof(struct wire_settings) == 32, "wire_settings");
 _Static_assert(sizeof(struct wire_count_key) == 56, "wire_count_key");
 _Static_assert(sizeof(struct wire_count) == 56, "wire_count");

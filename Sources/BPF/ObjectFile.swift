@@ -136,6 +136,20 @@ public struct ObjectFile: ~Copyable {
   }
 }
 
+extension ObjectFile {
+  /// Do the programs look at verdicts?
+  public var filtersGroups: Bool { clb_object_settings(handle).pointee.filter_groups != 0 }
+
+  /// Tells the programs whether processes of this user in this cgroup can pass the filters, this one first of all. Where
+  /// there is no room the frontend filters alone.
+  public func setVerdict(_ passes: Bool, user: UInt32, cgroup: UInt64, pid: UInt32) {
+    var (pid, verdict) = (pid, UInt8(passes ? 1 : 0))
+    var group = wire_group(cgroup_id: cgroup, uid: user, padding: 0)
+    _ = clb_map_put(handle, "verdicts", &group, MemoryLayout<wire_group>.size, &verdict, 1)
+    _ = clb_map_put(handle, "target_pids", &pid, 4, &verdict, 1)
+  }
+}
+
 /// A program attached to its hook, until the value dies.
 public struct Link: ~Copyable {
   private let handle: OpaquePointer

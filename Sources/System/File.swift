@@ -15,7 +15,8 @@ public enum File {
   /// A whole file as it is.
   public static func bytes(_ path: String) throws(SystemError) -> [UInt8] { try bytes(path, upTo: longest) }
 
-  private static func bytes(_ path: String, upTo limit: Int) throws(SystemError) -> [UInt8] {
+  /// What lies behind the limit is not read.
+  static func bytes(_ path: String, upTo limit: Int) throws(SystemError) -> [UInt8] {
     let file = try FileDescriptor.reading(path)
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 4096)

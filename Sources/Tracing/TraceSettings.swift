@@ -29,6 +29,8 @@ public struct TraceSettings: Sendable {
   public var endsAlone = false
   /// Connects and accepts are counted by process.
   public var countsOpens = false
+  /// What processes are is told by the kernel, so that short-lived ones are known as well.
+  public var introduces = true
   /// How long a CLOSE_WAIT or FIN_WAIT2 lasts before it is told.
   public var minAgeNanoseconds: UInt64 = 1_000_000_000
 
@@ -40,7 +42,7 @@ public struct TraceSettings: Sendable {
   var wishes: HookPlan.Wishes {
     HookPlan.Wishes(
       choice: hooks, onlyCounts: countsOnly, followsChildren: followsChildren,
-      wantsResets: states.contains(.reset), without: without)
+      wantsResets: states.contains(.reset), introduces: introduces, without: without)
   }
 
   /// What `without` may name: hooks, and kinds of programs. Functions and programs by name are meant as well.

@@ -83,6 +83,14 @@ public final class Tracer {
   /// Accepts that no program saw: who opened these connections is unknown. Known once the trace is stopped.
   public var skippedAccepts: UInt64 { isJoined ? work.session.skippedAccepts : 0 }
 
+  /// Processes of which what they are was not kept: the kernel had no room, or too many came. Known once the trace is stopped.
+  public var unkeptContexts: UInt64 { isJoined ? work.session.unkeptContexts : 0 }
+
+  /// What a process is, as the trace has it or /proc has it now. Known once the trace is stopped.
+  public func context(of process: Process) -> ProcessContext? {
+    isJoined ? work.session.processes.context(of: process) : nil
+  }
+
   /// How often the ring's thread has begun to wait for events: what it read before is in the queue.
   public var turns: Int { work.turns.load(ordering: .acquiring) }
 

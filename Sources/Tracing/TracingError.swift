@@ -56,7 +56,7 @@ extension TracingError {
 }
 
 /// Does it, and gives an error of the kernel's interface the words for a person.
-func explained<Result>(_ work: () throws -> Result) throws -> Result {
+func explained<Result: ~Copyable>(_ work: () throws -> Result) throws -> Result {
   do {
     return try work()
   } catch let error as BPFError {

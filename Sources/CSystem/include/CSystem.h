@@ -4,6 +4,7 @@
 #define TCPLINGER_CSYSTEM_H
 
 #include "Conntrack.h"
+#include "JSONText.h"
 #include "SocketDiagnosis.h"
 #include <stdint.h>
 #include <sys/eventfd.h>

@@ -36,8 +36,8 @@ public struct NetworkNamespace: Hashable, Sendable {
     var found: [UInt32: NetworkNamespace] = [:]
     let candidates =
       ["/proc/self/ns/net"]
-      + names(in: "/proc").filter { $0.utf8.allSatisfy { 48...57 ~= $0 } }.map { "/proc/\($0)/ns/net" }
-      + nameFolders.flatMap { folder in names(in: folder).map { "\(folder)/\($0)" } }
+      + Folder.names("/proc").filter { $0.utf8.allSatisfy { 48...57 ~= $0 } }.map { "/proc/\($0)/ns/net" }
+      + nameFolders.flatMap { folder in Folder.names(folder).map { "\(folder)/\($0)" } }
     for path in candidates + held.withLock({ $0 }) {
       // A process may have ended, and a name may not be a namespace: skip both.
       guard let namespace = try? NetworkNamespace(path: path), found[namespace.inode] == nil else { continue }
@@ -54,25 +54,12 @@ public struct NetworkNamespace: Hashable, Sendable {
   public static func names() -> [UInt32: String] {
     var found: [UInt32: String] = [:]
     for folder in nameFolders {
-      for name in names(in: folder).sorted() {
+      for name in Folder.names(folder).sorted() {
         guard let namespace = try? NetworkNamespace(path: "\(folder)/\(name)") else { continue }
         if found[namespace.inode] == nil { found[namespace.inode] = name }
       }
     }
     return found
-  }
-
-  private static func names(in folder: String) -> [String] {
-    guard let directory = opendir(folder) else { return [] }
-    defer { closedir(directory) }
-    var names: [String] = []
-    while let entry = readdir(directory) {
-      let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-      }
-      if name != "." && name != ".." { names.append(name) }
-    }
-    return names
   }
 
   /// Is it the one that the calling thread is in?

@@ -1,13 +1,17 @@
 import Glibc
 
 public enum Executable {
-  /// The last part of the path of a process's program, whatever its maker chose; nil if it is gone or not to be read.
-  public static func name(pid: UInt32) -> String? {
-    var path = [CChar](repeating: 0, count: Int(PATH_MAX))
-    let length = readlink("/proc/\(pid)/exe", &path, path.count)
+  /// The path of a process's program in its own mount namespace, whatever its maker chose; nil if it is gone or not to be
+  /// read.
+  public static func path(pid: UInt32) -> String? {
+    var path = [UInt8](repeating: 0, count: Int(PATH_MAX))
+    let length = path.withUnsafeMutableBytes { bytes in
+      bytes.baseAddress.map { readlink("/proc/\(pid)/exe", $0, bytes.count) } ?? 0
+    }
     guard length > 0 else { return nil }
-    let bytes = path[..<length].map { UInt8(bitPattern: $0) }
-    return bytes.split(separator: UInt8(ascii: "/")).last.map { String(decoding: $0, as: UTF8.self) }
+    let text = String(decoding: path[..<length], as: UTF8.self)
+    let mark = " (deleted)"
+    return text.hasSuffix(mark) ? String(text.dropLast(mark.count)) : text
   }
 
   /// Was it linked by Go? Its note with the build's number stands near the beginning of the file.

@@ -16,9 +16,9 @@ public enum OpenSockets {
 
   /// Hands out every descriptor of a socket, ordered by pid.
   public static func forEach(_ body: (Descriptor) -> Void) {
-    for pid in names(in: "/proc").compactMap({ UInt32($0) }).sorted() {
+    for pid in Folder.names("/proc").compactMap({ UInt32($0) }).sorted() {
       guard let facts = ProcessFacts(pid: pid) else { continue }
-      for name in names(in: "/proc/\(pid)/fd") {
+      for name in Folder.names("/proc/\(pid)/fd") {
         guard let number = UInt32(name), let inode = inode(behind: "/proc/\(pid)/fd/\(name)") else { continue }
         body(
           Descriptor(
@@ -38,19 +38,6 @@ public enum OpenSockets {
     let text = String(decoding: target[..<length], as: UTF8.self)
     guard text.hasPrefix("socket:["), text.hasSuffix("]") else { return nil }
     return UInt32(text.dropFirst(8).dropLast())
-  }
-
-  private static func names(in folder: String) -> [String] {
-    guard let directory = opendir(folder) else { return [] }
-    defer { closedir(directory) }
-    var names: [String] = []
-    while let entry = readdir(directory) {
-      names.append(
-        withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-          String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-        })
-    }
-    return names
   }
 }
 
@@ -79,14 +66,6 @@ public struct ProcessFacts: Sendable {
     state = fields[0].first.map { Character(UnicodeScalar($0)) } ?? "?"
     startTicks = ticks
     startedNanoseconds = ticks * (1_000_000_000 / UInt64(sysconf(Int32(_SC_CLK_TCK))))
-  }
-}
-
-extension ProcessFacts {
-  /// Its words, as the process has them now; nil where it has none, or they may not be read.
-  public static func commandLine(pid: UInt32) -> [String]? {
-    guard let bytes = try? File.bytes("/proc/\(pid)/cmdline"), !bytes.isEmpty else { return nil }
-    return bytes.prefix(4096).split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
   }
 }
 

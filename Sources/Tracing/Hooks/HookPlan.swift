@@ -1,4 +1,5 @@
 import Events
+import Language
 import System
 
 /// Which hooks to use: the best that the kernel lets load, or one kind by force.
@@ -21,6 +22,8 @@ struct HookPlan {
   var fork: KernelProgram?
   /// Resets that this host sends.
   var reset: KernelProgram?
+  /// Tells what a process is when it is first named; nil: /proc is read.
+  var introduction: KernelProgram?
   var support: KernelSupport
   var refusals: [Start.Refusal] = []
 
@@ -41,10 +44,10 @@ struct HookPlan {
     states + [accept, timeWaitSocket, fork, reset].compactMap(\.self)
   }
 
-  var onDemand: [KernelProgram] { [audit, files, sockets].compactMap(\.self) }
+  var onDemand: [KernelProgram] { [audit, files, sockets, introduction].compactMap(\.self) }
 
-  /// What the reader needs once all is attached: to make iterators and to run programs, or to read /proc instead.
-  var kept: Capabilities { files == nil ? [.bpf, .sysPtrace] : .bpf }
+  /// What the reader needs once all is attached: to make iterators and to run programs, and to read /proc.
+  var kept: Capabilities { [.bpf, .sysPtrace] }
 
   /// The hooks in use, as libbpf names them.
   var hooks: [String] {
@@ -78,6 +81,8 @@ extension HookPlan {
     var onlyCounts = false
     var followsChildren = false
     var wantsResets = false
+    /// What short-lived processes are is asked for.
+    var introduces = true
     /// Names of programs to do without: the user's.
     var without: [String] = []
   }
@@ -101,7 +106,7 @@ extension HookPlan {
         let isAsked = [kind, .auto].contains(wishes.choice)
         let notAsked = isAsked ? nil : "--hooks \(wishes.choice.rawValue) was asked for"
         guard let reason = refusal(of: program) ?? reason ?? notAsked else { return program }
-        refusals.append(.init(hook: program.hook, reason: reason, lost: program.lost))
+        refusals.append(.init(hook: program.hook, reason: reason, lost: program.lost.description))
       }
       refusals[refusals.count - 1].isFelt = true
       return nil
@@ -146,6 +151,7 @@ extension HookPlan {
     plan.audit = chooseAny(.audit)
     if wishes.followsChildren { plan.fork = chooseAny(.fork) }
     if wishes.wantsResets { plan.reset = chooseAny(.reset) }
+    if wishes.introduces { plan.introduction = chooseAny(.introduction) }
     for name in KernelProgram.needless where wishes.without.contains(name) {
       refusals.append(.init(hook: name, reason: "--without was given", lost: nil))
     }

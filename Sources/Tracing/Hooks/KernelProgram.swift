@@ -1,3 +1,5 @@
+import Language
+
 /// A program of `bpf/`, by what it is attached to or run by, and what is lost without it. Each but the one on states has
 /// something that stands in for it.
 struct KernelProgram: Equatable {
@@ -5,9 +7,9 @@ struct KernelProgram: Equatable {
   /// Section and function, as libbpf writes them.
   var hook: String
   /// What is degraded without it. Events stay right.
-  var lost: String
+  var lost: Text
 
-  init(_ name: String, _ hook: String, lost: String) {
+  init(_ name: String, _ hook: String, lost: Text) {
     self.name = name
     self.hook = hook
     self.lost = lost
@@ -21,7 +23,7 @@ struct KernelProgram: Equatable {
 
 extension KernelProgram {
   private static let stateHook = "tp_btf/inet_sock_set_state"
-  private static let rawStatesLost =
+  private static let rawStatesLost: Text =
     "sockets are told apart by address and ports, without the kernel's cookie, and each change of state costs more"
 
   static let state = KernelProgram("handle_state", stateHook, lost: rawStatesLost)
@@ -63,6 +65,9 @@ extension KernelProgram {
     lost: "older connections are read by NETLINK_SOCK_DIAG, more slowly")
   static let reset = KernelProgram(
     "handle_reset", "raw_tp/tcp_send_reset", lost: "who sends resets is not known")
+  static let introduction = KernelProgram(
+    "introduce_tracer", "raw_tp/introduce_tracer",
+    lost: "what a process is, is read from /proc alone: of short-lived ones it is not known")
   static let fork = KernelProgram(
     "handle_fork", "tp_btf/sched_process_fork",
     lost: "children of a command are found in /proc: short-lived ones may be missed")
@@ -70,7 +75,7 @@ extension KernelProgram {
   static let all =
     [state, stateSince7] + understudies + [
       rawState, acceptExit, acceptReturn, firstRead, timeWaitSocketExit, packetEnd, audit, visitFiles,
-      visitFilesBefore5_17, visitSockets, reset, fork,
+      visitFilesBefore5_17, visitSockets, reset, introduction, fork,
     ]
 
   /// Kinds of programs that other tracers need, and this one does not: to do without is to lose nothing.

@@ -1,5 +1,6 @@
 import BPF
 import Events
+import Language
 import System
 
 /// Finds out what this machine allows, by doing it.
@@ -18,14 +19,14 @@ public enum ReadinessProbe {
     let oldest = Session.oldestKernel
     let isNewEnough = Host.kernelVersion.map { $0 >= oldest } ?? true
     return .init(
-      "kernel", isNewEnough ? .ok : .missing, Host.kernelRelease,
+      "kernel", isNewEnough ? .ok : .missing, Text(verbatim: Host.kernelRelease),
       lost: isNewEnough ? nil : "Linux \(oldest.0).\(oldest.1) or newer is needed")
   }
 
   private static var types: Readiness.Finding {
     let path = "/sys/kernel/btf/vmlinux"
     return Host.exists(path)
-      ? .init("types (BTF)", .ok, path)
+      ? .init("types (BTF)", .ok, Text(verbatim: path))
       : .init(
         "types (BTF)", .limited, "no \(path)",
         lost: "needed, unless the kernel's image is in /boot: mount /sys, or use CONFIG_DEBUG_INFO_BTF=y")
@@ -41,7 +42,7 @@ public enum ReadinessProbe {
 
   private static var privileges: [Readiness.Finding] {
     let current = Capabilities.current
-    func finding(_ capability: Capabilities, _ name: String, _ grade: Readiness.Grade, _ lost: String)
+    func finding(_ capability: Capabilities, _ name: Text, _ grade: Readiness.Grade, _ lost: Text)
       -> Readiness.Finding
     {
       let has = current.contains(capability) || current.contains(.sysAdmin) && grade == .missing
@@ -77,11 +78,15 @@ public enum ReadinessProbe {
       let session = try Session.start(settings)
       let start = session.startEvent(version: "")
       let findings: [Readiness.Finding] =
-        start.hooks.map { .init($0, lessFor[$0] == nil ? .ok : .limited, "used", lost: lessFor[$0]) }
-        + start.refusals.map { .init($0.hook, .fact, "not used: \($0.reason)") } + lost(without: start.hooks)
+        start.hooks.map {
+          .init(Text(verbatim: $0), lessFor[$0] == nil ? .ok : .limited, "used", lost: lessFor[$0])
+        }
+        + start.refusals.map {
+          .init(Text(verbatim: $0.hook), .fact, "not used: \(Text(stringLiteral: $0.reason))")
+        } + lost(without: start.hooks)
       return (findings, session)
     } catch {
-      return ([.init("tracing", .missing, "\(error)")], nil)
+      return ([.init("tracing", .missing, Text(verbatim: "\(error)"))], nil)
     }
   }
 
@@ -103,7 +108,8 @@ public enum ReadinessProbe {
         log += refusal.log
       }
       var row = Readiness.Program(
-        program.name, hook: program.hook, isUsed: names.contains(program.name), refusal: reason,
+        program.name, hook: program.hook, isUsed: names.contains(program.name),
+        refusal: reason.map { Text(stringLiteral: $0) },
         lost: program.lost)
       if reason == nil { row.figures = ProgramTrial.figures(of: program.name, settings, plan) }
       return row
@@ -124,12 +130,12 @@ public enum ReadinessProbe {
       (.acceptExit, support.acceptExit), (.acceptReturn, support.kprobes), (.firstRead, nil),
       (.timeWaitSocketExit, support.timeWaitSocketExit),
       (.packetEnd, support.packetEndRefusal(onlyCounts: false)),
-      (.audit, nil), (visitFiles, nil), (.visitSockets, nil), (.fork, nil),
+      (.audit, nil), (visitFiles, nil), (.visitSockets, nil), (.introduction, nil), (.fork, nil),
     ]
   }
 
   /// What a hook does less well than the one that it stands in for.
-  private static let lessFor = [
+  private static let lessFor: [String: Text] = [
     "tp_btf/tcp_rcv_space_adjust": "who accepted is seen at the first read: a child that reads is named"
   ]
 
@@ -155,10 +161,14 @@ public enum ReadinessProbe {
       "tcp_max_orphans", "ip_local_port_range",
     ]
     // The kernel is told as well, above.
-    return Restrictions.current.facts.dropLast().map { .init($0.name, .fact, $0.value) }
+    return Restrictions.current.facts.dropLast().map {
+      .init(Text(stringLiteral: $0.name), .fact, Text(stringLiteral: $0.value))
+    }
       + settings.map { name in
         let value = try? File.text("/proc/sys/net/ipv4/\(name)")
-        return .init("net.ipv4.\(name)", .fact, value?.oneLine ?? "not on this kernel")
+        return .init(
+          Text(verbatim: "net.ipv4.\(name)"), .fact,
+          value.map { Text(verbatim: $0.oneLine) } ?? "not on this kernel")
       }
   }
 }

@@ -30,13 +30,29 @@ extension Session {
 
   private func read(_ ring: borrowing RingBuffer) throws {
     noteClocks()
-    try ring.consume { enter(decode($0)) }
+    try ring.consume(take)
     let now = Host.bootNanoseconds
     guard now >= rounds.next else { return }
     rounds.next = now + TraceSettings.roundNanoseconds
     try playRound()
-    try ring.consume { enter(decode($0)) }
+    try ring.consume(take)
     noteLosses()
+  }
+
+  /// A record of the ring: of a connection, or of a process that is named for the first time.
+  func take(_ record: RawSpan) {
+    guard record.byteCount == KernelContext.size else { return enter(decode(record)) }
+    guard let context = try? KernelContext(record) else { return note(1, .malformed) }
+    judge(context, processes.introduce(context))
+  }
+
+  /// Where filters ask for a user or a cgroup: the kernel needs not tell of this process, nor of others like it.
+  private func judge(_ record: KernelContext, _ context: ProcessContext) {
+    // Of a cgroup that is not known others may know more.
+    guard object.filtersGroups, context.cgroup != nil else { return }
+    object.setVerdict(
+      settings.filter.context.passesGroup(of: context), user: record.user, cgroup: record.cgroup,
+      pid: record.process.pid)
   }
 
   /// The machine may have slept, and the time of day may have been set.
@@ -77,6 +93,7 @@ extension Session {
     note(upTo: losses.openers_full + losses.connections_full, .socketMemory)
     note(upTo: losses.targets_full, .followedProcesses)
     note(upTo: losses.counts_full, .counts)
+    unkeptContexts = losses.contexts_full + processes.forgotten
     note(upTo: losses.time_wait_sockets_gone + rounds.unconfirmed, .unconfirmed)
     func missed(_ program: String) -> UInt64 { (try? object.missedRuns(of: program)) ?? 0 }
     note(upTo: plan.skippedRuns(missed: missed, rescued: { object.losses.rescued }), .skippedRun)

@@ -119,7 +119,7 @@ extension Session {
   ) throws {
     noteClocks()
     var all = Ledger(filter: settings.filter)
-    all.threadName = ledger.threadName
+    (all.threadName, all.context) = (ledger.threadName, ledger.context)
     var records: [KernelOrigin] = []
     let minAge = ofAnyAge ? 0 : settings.minAgeNanoseconds
     let keys = try connections(all: true).keys

@@ -22,9 +22,12 @@ final class Session {
   var batch: [Event] = []
   /// As of the last look at what was lost.
   var skippedAccepts: UInt64 = 0
+  /// Processes whose context the kernel had no room for, or that have been forgotten. As of then.
+  var unkeptContexts: UInt64 = 0
   /// For what is not where it was, and where programs are refused, by network namespace.
   let diagnoses = Diagnoses()
   let farEnds = FarEnds()
+  let processes: ProcessTable
 
   /// Owns links, which are no values that an array can hold.
   final class Links {
@@ -44,6 +47,7 @@ final class Session {
     self.programs = programs
     self.plan = plan
     ledger = Ledger(filter: settings.filter)
+    processes = ProcessTable(isIntroduced: plan.introduction != nil)
     clock = BootClock(offsetNanoseconds: Host.bootClockOffsetNanoseconds)
     object = try Self.open(settings, plan)
     links = Links()
@@ -56,6 +60,7 @@ final class Session {
     object.setJiffy(nanoseconds: Host.jiffyNanoseconds)
     follow()
     nameThreads()
+    ledger.context = { [processes] in processes.context(of: $0) }
     noteClocks()
     guard attaches else { return }
     for program in plan.attached { links.append(try object.attach(program.name)) }

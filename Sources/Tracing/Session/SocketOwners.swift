@@ -2,6 +2,7 @@ import BPF
 import CSystem
 import CWire
 import Events
+import Language
 import System
 
 /// Whose each socket of the host is, by a pass over every open file.
@@ -67,6 +68,16 @@ struct SocketOwners {
     }
   }
 
+  /// Adds what each owner is.
+  mutating func describe() {
+    let processes = ProcessTable(isIntroduced: false)
+    known = known.mapValues { known in
+      var known = known
+      known.owner.describe { processes.context(of: $0) }
+      return known
+    }
+  }
+
   private mutating func readProc() {
     OpenSockets.forEach { descriptor in
       let process = Process(descriptor)
@@ -96,6 +107,6 @@ extension Process {
 
 extension KernelProgram {
   fileprivate func refusal(_ reason: String) -> Start.Refusal {
-    .init(hook: hook, reason: reason, lost: lost, isFelt: true)
+    .init(hook: hook, reason: reason, lost: lost.description, isFelt: true)
   }
 }

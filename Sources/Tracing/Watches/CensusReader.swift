@@ -47,6 +47,7 @@ public enum CensusReader {
         try SocketDiagnosis.open().forEachSocket(states: ~TCPState.timeWait.bit, withCounts: false) { _ in }
       }
       owners = try SocketOwners.read(settings.filters)
+      if settings.details.contains(.context) { owners.describe() }
       means.hooks += owners.refusal == nil ? [KernelProgram.visitFiles.hook] : ["/proc"]
       means.refusals = owners.refusal.map { [$0] } ?? []
     }

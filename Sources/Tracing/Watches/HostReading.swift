@@ -1,5 +1,6 @@
 import Diagnosis
 import Events
+import Language
 import System
 
 /// What the host says of itself at one moment: each network namespace, and the sockets of all.
@@ -12,7 +13,7 @@ public struct HostReading {
   /// Of the host; only the initial network namespace shows it.
   public let maxOrphans: Int?
   /// What could not be read or counted, each with why.
-  public private(set) var refusals: [String] = []
+  public private(set) var refusals: [Text] = []
   /// Open descriptors by pid.
   public let descriptors: [UInt32: (startTicks: UInt64, open: Int)]
   /// When the counters were read, CLOCK_BOOTTIME.
@@ -39,8 +40,10 @@ public struct HostReading {
     var filters = TraceSettings()
     filters.netns = netns
     filters.without = without
-    census = try CensusReader.read(CensusSettings(filters, details: withOwners ? [.tuple, .owner] : .tuple))
-      .census
+    census = try CensusReader.read(
+      CensusSettings(filters, details: withOwners ? [.tuple, .owner, .context] : .tuple)
+    )
+    .census
     if census.uncounted > 0 {
       refusals.append("\(census.uncounted) sockets had no room in the count: what is said of ports is too low")
     }

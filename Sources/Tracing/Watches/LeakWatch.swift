@@ -14,6 +14,8 @@ public final class LeakWatch {
     var settings = settings
     // The ring is not read: waiting connections are found in the maps.
     settings.countsOnly = true
+    // Who holds a connection is there: /proc says what it is.
+    settings.introduces = false
     session = try Session.start(settings, attaches: isLive)
     self.settings = settings
     self.isLive = isLive

@@ -38,7 +38,8 @@ extension Program {
       Descriptors.isOf(startTicks: facts.startTicks, startedNanoseconds: process.startedNanoseconds)
     else { return nil }
     self.init(
-      executable: Executable.name(pid: process.pid), commandLine: ProcessFacts.commandLine(pid: process.pid),
+      executable: Executable.path(pid: process.pid)?.split(separator: "/").last.map(String.init),
+      commandLine: ProcessFiles.commandLine(pid: process.pid).map { [String](commandLine: $0) },
       isGo: Executable.isGo(pid: process.pid))
   }
 }

@@ -7,6 +7,8 @@ public final class TopWatch {
   private let session: Session
   private var history: TimeWaitHistory
   private let counts: CountReader
+  /// Of what processes are.
+  private let ring: RingBuffer
   private var closeWaits: [Origin] = []
   private var nextWalk: UInt64 = 0
   private let leakNanoseconds: UInt64
@@ -23,6 +25,9 @@ public final class TopWatch {
     leakNanoseconds = settings.minAgeNanoseconds
     session = try Session.start(settings)
     counts = CountReader(session)
+    ring = try explained { [session] () throws -> RingBuffer in
+      try RingBuffer.open("events", of: session.object)
+    }
     history = TimeWaitHistory(since: Host.bootNanoseconds)
     _ = try explained { [session] in try session.seed() }
     // Namespaces are entered here for the last time: of a later one the ports are not known.
@@ -38,7 +43,14 @@ public final class TopWatch {
   public var roundNanoseconds: UInt64 { TraceSettings.roundNanoseconds }
 
   /// Finds the time_wait sockets that have entered TIME_WAIT and that no hook has told.
-  public func settle() throws { try explained { try session.settle() } }
+  public func settle() throws {
+    try explained {
+      try readContexts()
+      try session.settle()
+    }
+  }
+
+  private func readContexts() throws(BPFError) { try ring.consume { session.take($0) } }
 
   /// Which programs are used, and which better ones are not.
   public func startEvent(version: String) -> Start { session.startEvent(version: version) }
@@ -46,6 +58,7 @@ public final class TopWatch {
   /// Everything as it is now, and what was lost since the last look.
   public func look() throws -> (report: TopReport, losses: [Loss]) {
     try explained {
+      try readContexts()
       try session.settle()
       history.look(at: Host.bootNanoseconds)
       try readCounts()
@@ -53,7 +66,8 @@ public final class TopWatch {
     }
     let report = TopReport(
       history, closeWaits: closeWaits, leakNanoseconds: leakNanoseconds,
-      seesAccepts: session.plan.seesAccepts, ports: ports, filter: session.settings.filter)
+      seesAccepts: session.plan.seesAccepts, ports: ports, filter: session.settings.filter,
+      context: { session.processes.context(of: $0) })
     return (report, session.takeLosses())
   }
 
