@@ -17,11 +17,16 @@ public struct CensusRenderer {
   private let names: [UInt32: String]
   private let isColoured: Bool
   private let isQuiet: Bool
+  private let isWhole: Bool
 
-  /// - Parameter isQuiet: rows only.
+  /// - Parameters:
+  ///   - isQuiet: rows only.
+  ///   - isWhole: with all that is known of a process.
   public init(
-    _ report: CensusReport, names: [UInt32: String] = [:], isColoured: Bool = false, isQuiet: Bool = false
+    _ report: CensusReport, names: [UInt32: String] = [:], isColoured: Bool = false, isQuiet: Bool = false,
+    isWhole: Bool = false
   ) {
+    self.isWhole = isWhole
     self.report = report
     self.names = names
     self.isColoured = isColoured
@@ -58,6 +63,10 @@ public struct CensusRenderer {
     switch report.grouping {
     case .state: break
     case .process: columns += [(Column.key, "PID"), (Column.comm, "COMM"), (Column.note, "PROCESS")]
+    case .unit: columns += [(Column.key, "UNIT")]
+    case .container: columns += [(Column.key, "CONTAINER")]
+    case .pod: columns += [(Column.key, "POD")]
+    case .user: columns += [(Column.key, "USER")]
     case .peer: columns += [(Column.key, "PEER")]
     case .tuple:
       columns += [(Column.key, "LOCAL"), (Column.peer, "PEER")]
@@ -79,10 +88,16 @@ public struct CensusRenderer {
       if let process = group.owner.process { line.append(escaping: process.comm) } else { line.append("-") }
       line.pad(from: start, to: Column.note)
       line.append(note(group.owner, group.state))
+      if isWhole, let context = group.owner.process?.context {
+        line.append(": ")
+        line.append(context, isWhole: true)
+      }
       guard row.count.shared > 0 else { return }
       line.append(", ")
       line.append(grouped: row.count.shared)
       line.append(" held by other processes as well")
+    case .unit, .container, .pod, .user:
+      if let service = group.service { line.append(escaping: service) } else { line.append("-") }
     case .peer: line.append(group.peer, nil, group.family)
     case .tuple:
       line.append(group.local, group.localPort, group.family)
@@ -151,12 +166,14 @@ public struct CensusRenderer {
     switch report.grouping {
     case .state: break
     case .process:
-      line.key("pid")
-      if let process = group.owner.process { line.append(process.pid) } else { line.append("null") }
-      line.key("comm")
-      if let process = group.owner.process { line.append(json: process.comm) } else { line.append("null") }
+      line.append(",")
+      line.fields(group.owner.process)
       line.field("owner", group.owner.name)
       line.field("shared", row.count.shared)
+    case .unit: line.field("unit", group.service)
+    case .container: line.field("container", group.service)
+    case .pod: line.field("pod", group.service)
+    case .user: line.field("user", group.service)
     case .peer: line.jsonEndpoint("peer", group.peer, nil, group.family)
     case .tuple:
       line.field("netns", group.netns ?? 0)

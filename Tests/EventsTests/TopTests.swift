@@ -36,7 +36,7 @@ private func report(
   private func passes(_ pattern: String, _ flow: CountedFlow) throws -> Bool {
     var filter = OriginFilter()
     filter.peers = [try PeerPattern(parsing: pattern)]
-    return filter.passes(flow, Comm("curl"))
+    return filter.passes(flow, Comm("curl"), nil)
   }
 
   @Test(arguments: [

@@ -107,7 +107,7 @@ private let timeWait = Origin.Kind.timeWait(cause: .close, enteredFrom: .finWait
         {"event":"summary","time":"1970-01-01T00:00:00.000000000Z","duration_s":2.500,\
         "time_wait":{"seen":1,"attributed":1},"close_wait":{"seen":0,"attributed":0},\
         "fin_wait2":{"seen":0,"attributed":0},"lost":0,"processes":[{"pid":4123,"comm":"nginx",\
-        "time_wait":1,"close_wait":0,"fin_wait2":0}]}
+        "time_wait":1,"close_wait":0,"fin_wait2":0}],"services":[],"unkept_contexts":0}
 
         """)
   }

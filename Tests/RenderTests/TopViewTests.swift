@@ -15,7 +15,7 @@ import Testing
     }
   }
 
-  private func pids(_ lines: [TopView.Line]) -> [UInt32] { lines.compactMap { $0.id?.pid } }
+  private func pids(_ lines: [TopView.Line]) -> [UInt32] { lines.compactMap { $0.key.process?.pid } }
 
   private func text(_ row: TopReport.Row) -> String {
     String(decoding: row.comm?.bytes ?? [], as: UTF8.self)
@@ -55,10 +55,10 @@ import Testing
     var view = TopView()
     var lines = view.lines(of: rows((1, "a", 10), (2, "b", 5)), text: text)
     lines = view.lines(of: rows((1, "a", 10), (2, "b", 50)), text: text)
-    #expect(lines[view.selection].id?.pid == 2)
+    #expect(lines[view.selection].key.process?.pid == 2)
     view.moveSelection(by: 1, in: lines)
     lines = view.lines(of: rows((1, "a", 100), (2, "b", 50)), text: text)
-    #expect(lines[view.selection].id?.pid == 1)
+    #expect(lines[view.selection].key.process?.pid == 1)
     view.moveSelection(by: -7, in: lines)
     #expect(view.selection == 0)
     lines = view.lines(of: [], text: text)

@@ -62,7 +62,10 @@ extension HookPlan {
     #expect(plan.kept.contains(.sysPtrace))
     let felt = plan.refusals.filter(\.isFelt).map(\.hook)
     #expect(
-      felt == ["tp_btf/tcp_rcv_space_adjust", "tp_btf/kfree_skb", "iter/task_file", "iter/tcp", "raw_tp/audit"])
+      felt == [
+        "tp_btf/tcp_rcv_space_adjust", "tp_btf/kfree_skb", "iter/task_file", "iter/tcp", "raw_tp/audit",
+        "raw_tp/introduce_tracer",
+      ])
     #expect(plan.refusals.allSatisfy { $0.reason == "refused" && $0.lost != nil })
   }
 

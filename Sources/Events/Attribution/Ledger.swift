@@ -8,6 +8,8 @@ public struct Ledger {
   public var isFollowed: ((UInt32) -> Bool)?
   /// What a thread is called that has acted, as far as it can still be asked.
   public var threadName: ((Process) -> Comm?)?
+  /// What a process is, beside its pid and its name.
+  public var context: ((Process) -> ProcessContext?)?
   /// The CLOSE_WAITs that were told, by socket, so that an end follows each and nothing else.
   private var toldCloseWaits: Set<UInt64> = []
 
@@ -15,6 +17,14 @@ public struct Ledger {
 
   /// Was this connection told to be in CLOSE_WAIT?
   public func hasTold(_ socket: UInt64) -> Bool { toldCloseWaits.contains(socket) }
+
+  /// With what its processes are.
+  private func described(_ origin: Origin) -> Origin {
+    guard let context else { return origin }
+    var origin = origin
+    origin.describeProcesses(context)
+    return origin
+  }
 
   /// With the names of its threads.
   private func named(_ origin: Origin) -> Origin {
@@ -53,12 +63,13 @@ public struct Ledger {
       var end = Origin(record, .closeWaitEnd(cause: record.cause, held: record.age), clock)
       end.process = record.closer
       end.attribution = record.closer == nil ? .unknown : .traced
-      emit(named(end))
+      emit(named(described(end)))
     }
   }
 
   @discardableResult
   private func tell(_ origin: Origin, _ emit: (Origin) -> Void) -> Bool {
+    let origin = described(origin)
     guard filter.passes(origin), isFollowed.map({ origin.isOfProcess(where: $0) }) ?? true else { return false }
     emit(named(origin))
     return true

@@ -1,17 +1,32 @@
 /// A census as rows, most first.
 public struct CensusReport: Sendable {
   public enum Grouping: String, CaseIterable, Sendable {
-    case state, process, peer, tuple, netns
+    case state, process, unit, container, pod, user, peer, tuple, netns
 
     /// What a census must count by, to be grouped so.
     public var details: SocketCensus.Details {
       switch self {
       case .state, .netns: []
       case .process: .owner
+      case .unit, .container, .pod, .user: [.owner, .context]
       case .peer: .peer
       case .tuple: [.role, .tuple]
       }
     }
+
+    /// What is counted by the processes of a group; nil: by something else.
+    fileprivate var group: Events.Grouping? {
+      switch self {
+      case .unit: .unit
+      case .container: .container
+      case .pod: .pod
+      case .user: .user
+      case .state, .process, .peer, .tuple, .netns: nil
+      }
+    }
+
+    /// Does it say whose a socket is?
+    public var namesOwner: Bool { self == .process || group != nil }
 
     fileprivate var keepsNamespace: Bool { self == .tuple || self == .netns }
   }
@@ -68,6 +83,10 @@ public struct CensusReport: Sendable {
     var counts: [SocketCensus.Group: SocketCensus.Count] = [:]
     for (group, count) in census.groups where filter.passes(group) {
       var key = group.reduced(to: grouping.details)
+      if let by = grouping.group {
+        key.service = by.name(of: key.owner.process?.context)
+        key.owner = .unknown
+      }
       if !grouping.keepsNamespace { key.netns = nil }
       counts[key, default: .init()].sockets += count.sockets
       counts[key]?.shared += count.shared
@@ -83,6 +102,7 @@ public struct CensusReport: Sendable {
   /// Whichever comes first among equals, it is the same one each time.
   private static func isBefore(_ one: Row, _ other: Row) -> Bool {
     if one.count.sockets != other.count.sockets { return one.count.sockets > other.count.sockets }
+    if one.group.service != other.group.service { return one.group.service ?? "" < other.group.service ?? "" }
     return key(one.group).lexicographicallyPrecedes(key(other.group))
   }
 

@@ -24,6 +24,8 @@ public struct SocketCensus: Sendable {
     public static let owner = Details(rawValue: 1)
     public static let role = Details(rawValue: 2)
     public static let peer = Details(rawValue: 4)
+    /// What the owner is, beside its pid and its name.
+    public static let context = Details(rawValue: 16)
     /// The local address; of a server's connections the local port, of others that of the peer.
     public static let tuple = Details(rawValue: 8)
   }
@@ -34,6 +36,8 @@ public struct SocketCensus: Sendable {
     /// Inode number of the network namespace; nil where those of all are taken together.
     public var netns: UInt32?
     public var owner = Owner.unknown
+    /// The unit, container, pod or user of its owner, where a report is of these.
+    public var service: String?
     public var role = Role.unknown
     public var family: Family?
     public var local: Address?
@@ -114,6 +118,17 @@ public struct SocketCensus: Sendable {
 }
 
 extension SocketCensus.Owner {
+  public mutating func describe(_ context: (Process) -> ProcessContext?) {
+    guard var process else { return }
+    process.context = context(process)
+    switch self {
+    case .holder: self = .holder(process)
+    case .listener: self = .listener(process)
+    case .closer: self = .closer(process)
+    case .closed, .beforeWatch, .unknown: break
+    }
+  }
+
   public var process: Process? {
     switch self {
     case .holder(let process), .listener(let process), .closer(let process): process

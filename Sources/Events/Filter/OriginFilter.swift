@@ -20,13 +20,18 @@ public struct OriginFilter: Sendable {
   public var role: Role?
   /// Empty: every peer.
   public var peers: [PeerPattern] = []
+  /// By unit, container, user and the like.
+  public var context = ContextFilter()
 
   public init() {}
+
+  /// Is every process meant?
+  private var takesAnyProcess: Bool { pids.isEmpty && comms.isEmpty && context.isEmpty }
 
   func passes(_ origin: Origin) -> Bool {
     if let role, origin.role != role { return false }
     if !peers.isEmpty, !peers.contains(where: { $0.matches(origin.connection) }) { return false }
-    if pids.isEmpty && comms.isEmpty { return true }
+    if takesAnyProcess { return true }
     if let process = origin.process, passes(process) { return true }
     guard case .closeWait(let closeWait) = origin.kind else { return false }
     return closeWait.holders.contains { passes($0.process) }
@@ -35,19 +40,21 @@ public struct OriginFilter: Sendable {
   /// Of a census, by the process that it names.
   func passes(_ group: SocketCensus.Group) -> Bool {
     if let role, group.role != role { return false }
-    if pids.isEmpty && comms.isEmpty { return true }
+    if takesAnyProcess { return true }
     return group.owner.process.map { passes($0) } ?? false
   }
 
-  func passes(_ flow: CountedFlow, _ comm: Comm) -> Bool {
+  /// - Parameter context: what the process is, where that is asked for.
+  func passes(_ flow: CountedFlow, _ comm: Comm, _ context: ProcessContext?) -> Bool {
     if let role, flow.role != role { return false }
     if !peers.isEmpty, !peers.contains(where: { $0.matches(flow) }) { return false }
-    return flow.process.map { passes(pid: $0.pid, comm) } ?? (pids.isEmpty && comms.isEmpty)
+    return flow.process.map { passes(pid: $0.pid, comm, context) } ?? takesAnyProcess
   }
 
-  private func passes(_ process: Process) -> Bool { passes(pid: process.pid, process.comm) }
+  private func passes(_ process: Process) -> Bool { passes(pid: process.pid, process.comm, process.context) }
 
-  private func passes(pid: UInt32, _ comm: Comm) -> Bool {
+  private func passes(pid: UInt32, _ comm: Comm, _ context: ProcessContext?) -> Bool {
     (pids.isEmpty || pids.contains(pid)) && (comms.isEmpty || comms.contains(comm))
+      && self.context.passes(context)
   }
 }

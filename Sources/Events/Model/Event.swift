@@ -116,6 +116,23 @@ public struct Origin: Sendable {
   }
 }
 
+extension Origin {
+  /// Adds to everybody who is named in it what that process is.
+  mutating func describeProcesses(_ context: (Process) -> ProcessContext?) {
+    if let process { self.process?.context = context(process) }
+    if let opener { self.opener?.process.context = context(opener.process) }
+    if let peerProcess { self.peerProcess?.context = context(peerProcess) }
+    guard case .closeWait(var closeWait) = kind else { return }
+    for index in closeWait.holders.indices {
+      closeWait.holders[index].process.context = context(closeWait.holders[index].process)
+    }
+    for index in closeWait.listeners.indices {
+      closeWait.listeners[index].process.context = context(closeWait.listeners[index].process)
+    }
+    kind = .closeWait(closeWait)
+  }
+}
+
 /// How the process held responsible is known.
 public enum Attribution: String, Sendable {
   case traced, seeded, holder, listener, unknown

@@ -8,12 +8,25 @@ public struct Process: Hashable, Sendable {
   public var comm: Comm
   /// Nanoseconds since boot, as /proc/PID/stat counts them. Source: `task_struct.start_boottime` of the leader.
   public var startedNanoseconds: UInt64
+  /// What it is beside that; nil: not known, or not asked for. Two values of one process are equal whatever it is.
+  public var context: ProcessContext?
 
   public init(pid: UInt32, tid: UInt32, comm: Comm, startedNanoseconds: UInt64) {
     self.pid = pid
     self.tid = tid
     self.comm = comm
     self.startedNanoseconds = startedNanoseconds
+  }
+
+  public static func == (one: Process, other: Process) -> Bool {
+    one.pid == other.pid && one.startedNanoseconds == other.startedNanoseconds && one.tid == other.tid
+      && one.comm == other.comm
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(pid)
+    hasher.combine(tid)
+    hasher.combine(startedNanoseconds)
   }
 
   /// What names it for good: a pid is used again.

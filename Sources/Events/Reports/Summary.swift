@@ -28,6 +28,13 @@ public struct Summary: Sendable {
 
     var total: Int { timeWait + closeWait + finWait2 + resets }
 
+    fileprivate mutating func add(_ other: Line) {
+      timeWait += other.timeWait
+      closeWait += other.closeWait
+      finWait2 += other.finWait2
+      resets += other.resets
+    }
+
     fileprivate mutating func count(_ state: Origin.Kind) {
       switch state {
       case .timeWait: timeWait += 1
@@ -51,6 +58,18 @@ public struct Summary: Sendable {
   public var unprinted: UInt64
   /// Most first.
   public var processes: [Line]
+  /// The same of units and containers that more than three of these processes belong to, most first.
+  public var services: [Service] = []
+  /// Processes of which what they are was not kept.
+  public var unkeptContexts: UInt64 = 0
+
+  /// Processes of one container, or of one unit.
+  public struct Service: Sendable, Equatable {
+    public var name: String
+    public var processes: Int
+    /// Of all of them together, under the name of the first.
+    public var sum: Line
+  }
   /// Of a followed command; nil of a trace.
   public var verdict: Verdict?
   /// How a followed command ended, as a shell has it; nil of a trace.
@@ -103,10 +122,7 @@ public struct Tally {
     unprinted += other.unprinted
     mayHideLeak = mayHideLeak || other.mayHideLeak
     for (key, line) in other.lines {
-      lines[key, default: Summary.Line(process: line.process)].timeWait += line.timeWait
-      lines[key]?.closeWait += line.closeWait
-      lines[key]?.finWait2 += line.finWait2
-      lines[key]?.resets += line.resets
+      lines[key, default: Summary.Line(process: line.process)].add(line)
     }
   }
 
@@ -119,8 +135,22 @@ public struct Tally {
     let processes = lines.values.sorted {
       ($1.total, $0.process.pid) < ($0.total, $1.process.pid)
     }
-    return Summary(
+    var summary = Summary(
       time: time, durationNanoseconds: durationNanoseconds, timeWait: timeWait, closeWait: closeWait,
       finWait2: finWait2, resets: resets, lost: lost, unprinted: unprinted, processes: processes)
+    summary.services = services(of: processes)
+    return summary
+  }
+
+  /// A person reads the lines of so many processes by themselves.
+  private static let mostAlone = 3
+
+  private func services(of processes: [Summary.Line]) -> [Summary.Service] {
+    Dictionary(grouping: processes) { $0.process.context?.service }.compactMap {
+      name, lines -> Summary.Service? in
+      guard let name, lines.count > Self.mostAlone, var sum = lines.first else { return nil }
+      for line in lines.dropFirst() { sum.add(line) }
+      return Summary.Service(name: name, processes: lines.count, sum: sum)
+    }.sorted { ($1.sum.total, $0.name) < ($0.sum.total, $1.name) }
   }
 }

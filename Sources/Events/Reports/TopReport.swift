@@ -1,9 +1,14 @@
 /// What every process has in TIME_WAIT and CLOSE_WAIT at one look: a row a process, with its peers.
 public struct TopReport: Sendable {
-  public struct Row: Sendable, Identifiable {
-    /// nil: what no process is known for.
+  public struct Row: Sendable {
+    /// nil: what no process is known for, or of a group.
     public var id: ProcessKey?
     public var comm: Comm?
+    /// What the process is; of a group, one of them.
+    public var context: ProcessContext?
+    /// Of a group its name, and how many processes are in it.
+    public var group: String?
+    public var processes = 1
     /// Caused, a second, since the look before.
     public var timeWaitsPerSecond = 0.0
     public var connectsPerSecond = 0.0
@@ -25,6 +30,14 @@ public struct TopReport: Sendable {
     /// Which ends of its connections the process is.
     public var roles: Set<Role> { Set(peers.map(\.name.role)) }
 
+    /// What tells it from other rows, from one look to the next.
+    public struct Key: Hashable, Sendable {
+      public var process: ProcessKey?
+      public var group: String?
+    }
+
+    public var key: Key { Key(process: id, group: group) }
+
     public init(id: ProcessKey?, comm: Comm?) {
       self.id = id
       self.comm = comm
@@ -40,6 +53,8 @@ public struct TopReport: Sendable {
     /// Of the ports that a client can have towards this peer, how many TIME_WAITs take, those of other processes
     /// included: 0 to 1 and more, as the count is an upper bound. nil: not a client, or no range is known.
     public var portShare: Double?
+    /// The processes at the other end, where that is on this host and known.
+    public var ends: Set<ProcessKey> = []
 
     public init(name: PeerName) { self.name = name }
   }
@@ -82,25 +97,37 @@ public struct TopReport: Sendable {
   ///   - ports: how many ports clients of a network namespace can have, by its inode number.
   public init(
     _ history: TimeWaitHistory, closeWaits: [Origin], leakNanoseconds: UInt64, seesAccepts: Bool = true,
-    ports: [UInt32: Int], filter: OriginFilter = OriginFilter()
+    ports: [UInt32: Int], filter: OriginFilter = OriginFilter(),
+    context: (Process) -> ProcessContext? = { _ in nil }
   ) {
     var drafts: [ProcessKey?: Draft] = [:]
+    let ends = LocalEnds(history.flows.keys)
+    var contexts: [ProcessKey: ProcessContext] = [:]
+    for (flow, recent) in history.flows {
+      guard let key = flow.process, contexts[key] == nil else { continue }
+      contexts[key] = context(
+        Process(pid: key.pid, tid: key.pid, comm: recent.comm, startedNanoseconds: key.startedNanoseconds))
+    }
     var taken: [Tuple: UInt64] = [:]
     for (flow, recent) in history.flows {
       if let tuple = Tuple(flow) { taken[tuple, default: 0] += recent.lately }
     }
     // Skip processes without TIME_WAITs that open and accept nothing any more.
     for (flow, recent) in history.flows
-    where filter.passes(flow, recent.comm) && (recent.lately > 0 || !recent.isIdle) {
+    where (recent.lately > 0 || !recent.isIdle)
+      && filter.passes(flow, recent.comm, flow.process.flatMap { contexts[$0] })
+    {
       let share = Tuple(flow).flatMap { tuple in
         ports[flow.netns].map { Double(taken[tuple, default: 0]) / Double(max(1, $0)) }
       }
-      drafts[flow.process, default: Draft(id: flow.process, comm: recent.comm)]
-        .add(flow, recent, seconds: history.seconds, share)
+      let known = flow.process.flatMap { contexts[$0] }
+      drafts[flow.process, default: Draft(id: flow.process, comm: recent.comm, known)]
+        .add(flow, recent, seconds: history.seconds, share, ends.processes(atOtherEndOf: flow))
     }
     for origin in closeWaits {
       let process = origin.process
-      drafts[process?.key, default: Draft(id: process?.key, comm: process?.comm)].add(origin, leakNanoseconds)
+      drafts[process?.key, default: Draft(id: process?.key, comm: process?.comm, process?.context)]
+        .add(origin, leakNanoseconds)
     }
     rows = drafts.values.map(\.row)
     if !seesAccepts { for index in rows.indices { rows[index].acceptsPerSecond = nil } }
@@ -110,13 +137,16 @@ public struct TopReport: Sendable {
     private var total: Row
     private var peers: [PeerName: Peer] = [:]
 
-    init(id: ProcessKey?, comm: Comm?) {
+    init(id: ProcessKey?, comm: Comm?, _ context: ProcessContext?) {
       total = Row(id: id, comm: id == nil ? nil : comm)
+      total.context = context
       total.acceptsPerSecond = 0
     }
 
-    mutating func add(_ flow: CountedFlow, _ recent: TimeWaitHistory.Recent, seconds: Double, _ share: Double?)
-    {
+    mutating func add(
+      _ flow: CountedFlow, _ recent: TimeWaitHistory.Recent, seconds: Double, _ share: Double?,
+      _ ends: Set<ProcessKey>
+    ) {
       func rate(_ count: UInt64) -> Double { seconds > 0 ? Double(count) / seconds : 0 }
       total.timeWaitsPerSecond += rate(recent.new.timeWaits)
       total.connectsPerSecond += rate(recent.new.connects)
@@ -130,6 +160,7 @@ public struct TopReport: Sendable {
       peer.connectsPerSecond += rate(recent.new.connects)
       peer.timeWaits += recent.lately
       if let share { peer.portShare = max(share, peer.portShare ?? 0) }
+      peer.ends.formUnion(ends)
       peers[name] = peer
     }
 
@@ -152,9 +183,46 @@ public struct TopReport: Sendable {
   }
 }
 
+/// The processes at both ends of connections that do not leave the host, by what is counted: a server by its port, a client by
+/// the port that it connects to. Over loopback, or from an address to itself.
+private struct LocalEnds {
+  private struct Service: Hashable {
+    var netns: UInt32
+    var port: UInt16
+  }
+
+  private var servers: [Service: Set<ProcessKey>] = [:]
+  private var clients: [Service: Set<ProcessKey>] = [:]
+
+  init(_ flows: some Collection<CountedFlow>) {
+    for flow in flows {
+      guard let process = flow.process else { continue }
+      let service = Service(netns: flow.netns, port: flow.port)
+      if flow.role == .server {
+        servers[service, default: []].insert(process)
+      } else if Self.isLocal(flow) {
+        clients[service, default: []].insert(process)
+      }
+    }
+  }
+
+  func processes(atOtherEndOf flow: CountedFlow) -> Set<ProcessKey> {
+    let service = Service(netns: flow.netns, port: flow.port)
+    switch flow.role {
+    case .client: return Self.isLocal(flow) ? servers[service, default: []] : []
+    case .server: return flow.peerAddress.isLoopback(flow.family) ? clients[service, default: []] : []
+    case .unknown: return []
+    }
+  }
+
+  private static func isLocal(_ flow: CountedFlow) -> Bool {
+    flow.hasPeer && (flow.peerAddress.isLoopback(flow.family) || flow.peerAddress == flow.localAddress)
+  }
+}
+
 extension TopReport.Peer {
   /// Whichever comes first among equals, it is the same one each time.
-  fileprivate func isBusier(than other: TopReport.Peer) -> Bool {
+  func isBusier(than other: TopReport.Peer) -> Bool {
     (timeWaits, UInt64(closeWaits), other.name.address.high, other.name.address.low, other.name.port ?? 0)
       > (other.timeWaits, UInt64(other.closeWaits), name.address.high, name.address.low, name.port ?? 0)
   }

@@ -15,6 +15,14 @@ public struct LineBuffer: ~Copyable {
   /// A copy of what was written.
   public var bytes: [UInt8] { Array(UnsafeBufferPointer(start: start, count: count)) }
 
+  /// The same from a place on.
+  func bytes(from first: Int) -> [UInt8] {
+    Array(UnsafeBufferPointer(start: start + first, count: count - first))
+  }
+
+  /// Takes back what was written from a place on.
+  mutating func remove(from first: Int) { count = first }
+
   public mutating func removeAll() { count = 0 }
 
   /// Room for so many bytes more, and where they are to be written.
@@ -48,6 +56,8 @@ public struct LineBuffer: ~Copyable {
     var text = text
     text.withUTF8 { append($0) }
   }
+
+  mutating func append(_ bytes: [UInt8]) { bytes.withUnsafeBufferPointer { append($0) } }
 
   mutating func append(byte: UInt8) { extend(by: 1).pointee = byte }
 
@@ -97,11 +107,16 @@ public struct LineBuffer: ~Copyable {
     if isColoured { append("\u{1b}[0m") }
   }
 
+  /// Columns of what was written from a place on.
+  func columns(from first: Int) -> Int {
+    let written = UnsafeBufferPointer(start: start + first, count: count - first)
+    if written.allSatisfy({ $0 < 0x80 }) { return written.count }
+    return Width.of(String(decoding: written, as: UTF8.self))
+  }
+
   /// Spaces up to this column, counted from `start`; one at least, so that a wide value pushes its own line only.
   mutating func pad(from start: Int, to column: Int) {
-    var width = 0
-    for index in start..<count where self.start[index] & 0xc0 != 0x80 { width += 1 }
-    let spaces = max(1, column - width)
+    let spaces = max(1, column - columns(from: start))
     extend(by: spaces).initialize(repeating: 32, count: spaces)
   }
 }

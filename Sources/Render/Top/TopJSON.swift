@@ -5,24 +5,30 @@ public struct TopJSON {
   public init() {}
 
   public func render(
-    _ rows: [TopReport.Row], time: WallTime, seconds: Double, lost: UInt64, into line: inout LineBuffer
+    _ rows: [TopReport.Row], by grouping: Grouping = .process, of processes: [TopReport.Row] = [],
+    time: WallTime,
+    seconds: Double, lost: UInt64, into line: inout LineBuffer
   ) {
+    let known = Dictionary(
+      processes.compactMap { row in row.id.map { ($0, row) } }, uniquingKeysWith: { first, _ in first })
     line.append("{\"event\":\"top\"")
     line.field("schema", JSONSchema.version)
     line.field("time", time)
     line.key("interval_s")
     line.append(json: seconds)
+    line.field("by", grouping.rawValue)
     line.key("processes")
-    line.array(rows) { line, row in render(row, &line) }
+    line.array(rows) { line, row in render(row, known, &line) }
     line.field("lost", lost)
     line.append("}\n")
   }
 
-  private func render(_ row: TopReport.Row, _ line: inout LineBuffer) {
-    line.append("{\"pid\":")
-    if let id = row.id { line.append(id.pid) } else { line.append("null") }
-    line.key("comm")
-    if let comm = row.comm { line.append(json: comm) } else { line.append("null") }
+  private func render(
+    _ row: TopReport.Row, _ known: [ProcessKey: TopReport.Row], _ line: inout LineBuffer
+  ) {
+    line.append("{")
+    line.fields(pid: row.id?.pid, comm: row.comm, row.context)
+    if row.group != nil { line.field("members", row.processes) }
     line.rate("connects_per_s", row.connectsPerSecond)
     line.rate("accepts_per_s", row.acceptsPerSecond)
     line.rate("time_wait_per_s", row.timeWaitsPerSecond)
@@ -36,11 +42,16 @@ public struct TopJSON {
     line.field("leaked", row.leaked)
     line.rate("port_share", row.portShare)
     line.key("peers")
-    line.array(row.peers) { line, peer in render(peer, &line) }
+    line.array(row.peers) { line, peer in render(peer, known, &line) }
     line.append("}")
   }
 
-  private func render(_ peer: TopReport.Peer, _ line: inout LineBuffer) {
+  /// Of more processes at the other end only so many are named.
+  private static let shownEnds = 8
+
+  private func render(
+    _ peer: TopReport.Peer, _ known: [ProcessKey: TopReport.Row], _ line: inout LineBuffer
+  ) {
     let name = peer.name
     line.append("{\"role\":\"")
     line.append(name.role == .client ? "client\"" : name.role == .server ? "server\"" : "unknown\"")
@@ -53,6 +64,13 @@ public struct TopJSON {
     line.field("time_wait", peer.timeWaits)
     line.field("close_wait", peer.closeWaits)
     line.rate("port_share", peer.portShare)
+    line.key("peer_processes")
+    let ends = peer.ends.sorted { $0.pid < $1.pid }.prefix(Self.shownEnds)
+    line.array(Array(ends)) { line, end in
+      line.append("{")
+      line.fields(pid: end.pid, comm: known[end]?.comm, known[end]?.context)
+      line.append("}")
+    }
     line.append("}")
   }
 }

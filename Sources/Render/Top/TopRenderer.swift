@@ -11,11 +11,25 @@ public struct TopRenderer {
 
   /// Titles are written in full where there is room for them.
   private let isWide: Bool
+  private let grouping: Grouping
+  /// Names of processes, or of their groups, for the other ends of connections.
+  private let names: [ProcessKey: String]
 
-  /// - Parameter columns: the width of the screen.
-  public init(columns: Int) {
+  /// - Parameters:
+  ///   - columns: the width of the screen.
+  ///   - rows: a row a process, whose names are shown where it is at the other end.
+  public init(columns: Int, grouping: Grouping = .process, rows: [TopReport.Row] = []) {
     isWide = columns >= Self.wideColumns
-    headings = TopView.Column.allCases.map { $0.heading(isWide: columns >= Self.wideColumns, columns) }
+    self.grouping = grouping
+    headings = TopView.Column.allCases.map {
+      $0.heading(isWide: columns >= Self.wideColumns, columns, grouping)
+    }
+    var names: [ProcessKey: String] = [:]
+    for row in rows {
+      guard let id = row.id else { continue }
+      names[id] = grouping.name(of: row.context).map(Self.escaped) ?? row.comm.map(Self.escaped)
+    }
+    self.names = names
   }
 
   /// In the place of a table without rows.
@@ -27,13 +41,13 @@ public struct TopRenderer {
   /// One text a heading.
   public func cells(_ row: TopReport.Row, isOpen: Bool = false) -> [String] {
     [
-      row.id.map { "\($0.pid)" } ?? "-",
-      row.comm.map(name) ?? "-",
+      row.group == nil ? row.id.map { "\($0.pid)" } ?? "-" : "\(row.processes)",
+      title(row),
       rate(row.connectsPerSecond), row.acceptsPerSecond.map(rate) ?? "-", rate(row.timeWaitsPerSecond),
       count(row.timeWaits), count(UInt64(row.closeWaits)),
       row.oldest.map(age) ?? "-", count(UInt64(row.leaked)), role(row.roles), share(row.portShare),
       row.peers.first.map { peer in
-        name(peer.name) + (row.peers.count > 1 && !isOpen ? " +\(row.peers.count - 1)" : "")
+        name(peer) + (row.peers.count > 1 && !isOpen ? " +\(row.peers.count - 1)" : "")
       } ?? "-",
     ]
   }
@@ -45,14 +59,14 @@ public struct TopRenderer {
       count(UInt64(peer.closeWaits)), "", "",
       role([peer.name.role]),
       share(peer.portShare),
-      name(peer.name),
+      name(peer),
     ]
   }
 
   /// Everything that a filter can find.
   public func searchable(_ row: TopReport.Row) -> String {
-    ([row.id.map { "\($0.pid)" } ?? "-", row.comm.map(name) ?? "-"] + row.peers.map { name($0.name) })
-      .joined(separator: " ")
+    let words = [row.id.map { "\($0.pid)" } ?? "-", title(row), about(row)] + row.peers.map(name)
+    return words.filter { !$0.isEmpty }.joined(separator: " ")
   }
 
   /// A table line, each cell at its column; the last is not cut.
@@ -60,24 +74,42 @@ public struct TopRenderer {
     var text = ""
     for (index, cell) in cells.enumerated() {
       let heading = headings[index]
-      let cut = index == headings.count - 1 ? cell : Self.fit(cell, heading.width)
-      let space = String(repeating: " ", count: max(0, heading.width - cut.unicodeScalars.count))
+      let cut = index == headings.count - 1 ? cell : Width.fit(cell, heading.width)
+      let space = String(repeating: " ", count: max(0, heading.width - Width.of(cut)))
       text += (index == 0 ? "" : " ") + (heading.isNumber ? space + cut : cut + space)
     }
     while text.hasSuffix(" ") { text.removeLast() }
     line.append(text + "\n")
   }
 
-  /// The text, or as much as fits with a mark that something is missing.
-  public static func fit(_ text: String, _ width: Int) -> String {
-    text.unicodeScalars.count <= width
-      ? text : String(String.UnicodeScalarView(text.unicodeScalars.prefix(max(0, width - 1)))) + "+"
+  /// The name of a process, or of a group.
+  private func title(_ row: TopReport.Row) -> String {
+    if let group = row.group { return group.isEmpty ? "-" : Self.escaped(group) }
+    return row.comm.map(Self.escaped) ?? "-"
   }
 
-  private func name(_ comm: Comm) -> String { text { $0.append(escaping: comm) } }
+  /// What a process is, in words; empty: nothing is known.
+  public func about(_ row: TopReport.Row) -> String {
+    guard row.group == nil else { return "" }
+    return Self.text { $0.append(row.context) }
+  }
+
+  private static func escaped(_ comm: Comm) -> String { text { $0.append(escaping: comm) } }
+
+  private static func escaped(_ name: String) -> String { text { $0.append(escaping: name) } }
+
+  private static let shownEnds = 2
+
+  /// With who is there, if that is on this host.
+  private func name(_ peer: TopReport.Peer) -> String {
+    let ends = Set(peer.ends.compactMap { names[$0] }).sorted()
+    guard !ends.isEmpty else { return name(peer.name) }
+    let more = ends.count > Self.shownEnds ? ",+\(ends.count - Self.shownEnds)" : ""
+    return "\(name(peer.name)) \(ends.prefix(Self.shownEnds).joined(separator: ","))\(more)"
+  }
 
   private func name(_ peer: TopReport.PeerName) -> String {
-    text { line in
+    Self.text { line in
       if let port = peer.port {
         line.append(Endpoint(address: peer.address, port: port), peer.family)
       } else {
@@ -97,7 +129,7 @@ public struct TopRenderer {
   }
 
   private func age(_ age: Age) -> String {
-    text { line in
+    Self.text { line in
       if age.isEstimate { line.append("~") }
       line.append(span: age.nanoseconds)
     }
@@ -117,7 +149,7 @@ public struct TopRenderer {
     share.map { "\(min(100, Int(($0 * 100).rounded())))%" } ?? "-"
   }
 
-  private func text(_ body: (inout LineBuffer) -> Void) -> String {
+  private static func text(_ body: (inout LineBuffer) -> Void) -> String {
     var line = LineBuffer()
     body(&line)
     return String(decoding: line.bytes, as: UTF8.self)
@@ -125,20 +157,27 @@ public struct TopRenderer {
 }
 
 extension TopView.Column {
-  fileprivate func heading(isWide: Bool, _ columns: Int) -> TopRenderer.Heading {
+  fileprivate func heading(isWide: Bool, _ columns: Int, _ grouping: Grouping) -> TopRenderer.Heading {
+    let isGrouped = grouping != .process
+    // Units have longer names than processes.
+    let nameWidth = (isWide ? 15 : 11) + (isGrouped && columns >= 100 ? 13 : 0)
     switch self {
-    case .pid: .init(title: "PID", width: 7, isNumber: true)
-    case .comm: .init(title: "COMM", width: isWide ? 15 : 11, isNumber: false)
-    case .connects: .init(title: isWide ? "CONNECTS/S" : "CN/S", width: isWide ? 10 : 4, isNumber: true)
-    case .accepts: .init(title: isWide ? "ACCEPTS/S" : "AC/S", width: isWide ? 9 : 4, isNumber: true)
-    case .rate: .init(title: isWide ? "TIME_WAIT/S" : "TW/S", width: isWide ? 11 : 4, isNumber: true)
-    case .timeWait: .init(title: isWide ? "TIME_WAIT" : "TW", width: isWide ? 9 : 4, isNumber: true)
-    case .closeWait: .init(title: isWide ? "CLOSE_WAIT" : "CW", width: isWide ? 10 : 4, isNumber: true)
-    case .oldest: .init(title: "OLDEST", width: 6, isNumber: true)
-    case .leaked: .init(title: isWide ? "LEAKED" : "LEAK", width: isWide ? 6 : 4, isNumber: true)
-    case .role: .init(title: "ROLE", width: isWide ? 6 : 4, isNumber: false)
-    case .ports: .init(title: "PORTS", width: 5, isNumber: true)
-    case .peer: .init(title: "BUSIEST PEER", width: max(12, columns - (isWide ? 105 : 68)), isNumber: false)
+    case .pid: return .init(title: isGrouped ? "PROCS" : "PID", width: 7, isNumber: true)
+    case .comm:
+      return .init(
+        title: isGrouped ? grouping.rawValue.uppercased() : "COMM", width: nameWidth, isNumber: false)
+    case .connects: return .init(title: isWide ? "CONNECTS/S" : "CN/S", width: isWide ? 10 : 4, isNumber: true)
+    case .accepts: return .init(title: isWide ? "ACCEPTS/S" : "AC/S", width: isWide ? 9 : 4, isNumber: true)
+    case .rate: return .init(title: isWide ? "TIME_WAIT/S" : "TW/S", width: isWide ? 11 : 4, isNumber: true)
+    case .timeWait: return .init(title: isWide ? "TIME_WAIT" : "TW", width: isWide ? 9 : 4, isNumber: true)
+    case .closeWait: return .init(title: isWide ? "CLOSE_WAIT" : "CW", width: isWide ? 10 : 4, isNumber: true)
+    case .oldest: return .init(title: "OLDEST", width: 6, isNumber: true)
+    case .leaked: return .init(title: isWide ? "LEAKED" : "LEAK", width: isWide ? 6 : 4, isNumber: true)
+    case .role: return .init(title: "ROLE", width: isWide ? 6 : 4, isNumber: false)
+    case .ports: return .init(title: "PORTS", width: 5, isNumber: true)
+    case .peer:
+      let others = (isWide ? 90 : 57) + nameWidth
+      return .init(title: "BUSIEST PEER", width: max(12, columns - others), isNumber: false)
     }
   }
 }

@@ -4,6 +4,7 @@ import Events
 /// of a host in trouble and an encoder that reflects costs twenty times as much.
 public struct JSONRenderer {
   private let clock: BootClock
+  private let contexts = ContextFields()
 
   /// - Parameter clock: for the start of processes, which the kernel counts from boot.
   public init(clock: BootClock) { self.clock = clock }
@@ -63,7 +64,7 @@ public struct JSONRenderer {
     line.key("process")
     if let process = origin.process {
       line.append("{")
-      line.append(process)
+      append(process, &line)
       if let thread = origin.thread { line.field("thread", thread) }
       line.append(",\"started\":\"")
       line.append(utc: clock.wallTime(ofBoot: process.startedNanoseconds), decimals: 2)
@@ -74,7 +75,7 @@ public struct JSONRenderer {
     line.key("opener")
     if let opener = origin.opener {
       line.append("{")
-      line.append(opener.process)
+      append(opener.process, &line)
       if let thread = origin.openerThread { line.field("thread", thread) }
       line.append(",\"seen\":\"")
       line.append(opener.evidence.rawValue)
@@ -88,6 +89,7 @@ public struct JSONRenderer {
       line.append(process.pid)
       line.append(",\"comm\":")
       line.append(json: process.comm)
+      contexts.append(process.context, to: &line)
       line.append("}")
     }
     line.append(",\"attribution\":\"")
@@ -102,6 +104,23 @@ public struct JSONRenderer {
     line.field("bytes_sent", origin.bytesSent)
     line.field("bytes_received", origin.bytesReceived)
     render(origin.kind, &line)
+  }
+
+  private func render(_ counts: Summary.Line, _ summary: Summary, _ line: inout LineBuffer) {
+    line.field("time_wait", counts.timeWait)
+    line.field("close_wait", counts.closeWait)
+    line.field("fin_wait2", counts.finWait2)
+    if summary.resets != nil { line.field("reset", counts.resets) }
+  }
+
+  private func append(_ process: Process, _ line: inout LineBuffer) {
+    line.append("\"pid\":")
+    line.append(process.pid)
+    line.append(",\"tid\":")
+    line.append(process.tid)
+    line.append(",\"comm\":")
+    line.append(json: process.comm)
+    contexts.append(process.context, to: &line)
   }
 
   private func render(_ state: Origin.Kind, _ line: inout LineBuffer) {
@@ -120,7 +139,7 @@ public struct JSONRenderer {
       line.key("holders")
       line.array(closeWait.holders) { line, holder in
         line.append("{")
-        line.append(holder.process)
+        append(holder.process, &line)
         line.append(",\"fd\":")
         line.append(holder.descriptor)
         if holder.isInherited { line.append(",\"inherited\":true") }
@@ -136,7 +155,7 @@ public struct JSONRenderer {
         line.key("listeners")
         line.array(closeWait.listeners) { line, holder in
           line.append("{")
-          line.append(holder.process)
+          append(holder.process, &line)
           line.append(",\"fd\":")
           line.append(holder.descriptor)
           line.append("}")
@@ -177,16 +196,20 @@ public struct JSONRenderer {
     }
     line.key("processes")
     line.array(summary.processes) { line, row in
-      line.append("{\"pid\":")
-      line.append(row.process.pid)
-      line.key("comm")
-      line.append(json: row.process.comm)
-      line.field("time_wait", UInt64(row.timeWait))
-      line.field("close_wait", UInt64(row.closeWait))
-      line.field("fin_wait2", UInt64(row.finWait2))
-      if summary.resets != nil { line.field("reset", UInt64(row.resets)) }
+      line.append("{")
+      line.fields(row.process)
+      render(row, summary, &line)
       line.append("}")
     }
+    line.key("services")
+    line.array(summary.services) { line, service in
+      line.append("{\"name\":")
+      line.append(json: service.name)
+      line.field("processes", service.processes)
+      render(service.sum, summary, &line)
+      line.append("}")
+    }
+    line.field("unkept_contexts", summary.unkeptContexts)
   }
 }
 
@@ -256,15 +279,6 @@ extension LineBuffer {
     append("\",\"port\":")
     append(endpoint.port)
     append("}")
-  }
-
-  fileprivate mutating func append(_ process: Process) {
-    append("\"pid\":")
-    append(process.pid)
-    append(",\"tid\":")
-    append(process.tid)
-    append(",\"comm\":")
-    append(json: process.comm)
   }
 }
 

@@ -26,6 +26,8 @@ public struct TextRenderer {
     static let peer = 74
     static let life = 104
     static let cause = 115
+    /// With --wide.
+    static let context = 160
   }
 
   public func renderHeader(into line: inout LineBuffer) {
@@ -33,7 +35,8 @@ public struct TextRenderer {
       (Column.state, "STATE"), (Column.pid, "PID"), (Column.comm, "COMM"), (Column.local, "LOCAL"),
       (Column.peer, "PEER"), (Column.life, "LIFE"), (Column.cause, "CAUSE"),
     ]
-    line.heading(isColoured) { $0.append(columns: [(0, "TIME")] + titles.map { ($0.0 + shift, $0.1) }) }
+    let all = isWhole ? titles + [(Column.context, "WHAT IT IS")] : titles
+    line.heading(isColoured) { $0.append(columns: [(0, "TIME")] + all.map { ($0.0 + shift, $0.1) }) }
   }
 
   /// - Parameter repetitions: how many origins of this kind, process and peer port the line stands for.
@@ -75,6 +78,10 @@ public struct TextRenderer {
     if repetitions > 1 {
       line.append(" \u{d7}")
       line.append(repetitions)
+    }
+    if isWhole, let context = origin.process?.context {
+      line.pad(from: rest, to: Column.context)
+      line.append(context, isWhole: true)
     }
     line.append("\n")
   }

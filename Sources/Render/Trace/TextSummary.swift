@@ -53,23 +53,42 @@ public struct TextSummary {
       (0, "PID"), (8, "COMM"), (25, "TIME_WAIT"), (36, "CLOSE_WAIT"), (48, "FIN_WAIT2"), (59, "RESET"),
     ]
     line.heading(isColoured) { $0.append(columns: summary.resets == nil ? titles.dropLast() : titles) }
-    for process in summary.processes.prefix(shownProcesses) {
+    let grouped = Set(summary.services.map(\.name))
+    for service in summary.services {
+      let start = line.count
+      line.append("-")
+      line.pad(from: start, to: 8)
+      line.append(escaping: service.name)
+      line.append(" (\(service.processes) processes)")
+      // A unit's name is longer than a process's.
+      let isLong = line.columns(from: start) > 24
+      if isLong { line.append("\n") }
+      renderCounts(service.sum, summary, from: isLong ? line.count : start, &line)
+    }
+    let alone = summary.processes.filter { $0.process.context?.service.map { !grouped.contains($0) } ?? true }
+    for process in alone.prefix(shownProcesses) {
       let start = line.count
       line.append(process.process.pid)
       line.pad(from: start, to: 8)
       line.append(escaping: process.process.comm)
-      var cells = [(process.timeWait, 25), (process.closeWait, 36), (process.finWait2, 48)]
-      if summary.resets != nil { cells.append((process.resets, 59)) }
-      for (count, column) in cells {
-        line.pad(from: start, to: column)
-        line.append(count)
-      }
-      line.append("\n")
+      renderCounts(process, summary, from: start, &line)
     }
-    if summary.processes.count > shownProcesses {
+    if alone.count > shownProcesses {
       line.append("and ")
-      line.append(summary.processes.count - shownProcesses)
+      line.append(alone.count - shownProcesses)
       line.append(" more processes\n")
     }
+  }
+
+  private func renderCounts(
+    _ counts: Summary.Line, _ summary: Summary, from start: Int, _ line: inout LineBuffer
+  ) {
+    var cells = [(counts.timeWait, 25), (counts.closeWait, 36), (counts.finWait2, 48)]
+    if summary.resets != nil { cells.append((counts.resets, 59)) }
+    for (count, column) in cells {
+      line.pad(from: start, to: column)
+      line.append(count)
+    }
+    line.append("\n")
   }
 }

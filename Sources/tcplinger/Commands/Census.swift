@@ -7,7 +7,7 @@ import Tracing
 
 struct Census: Command {
   static let configuration = CommandConfiguration(
-    abstract: "Count TCP sockets by state, process, peer, tuple or network namespace.",
+    abstract: "Count TCP sockets by state, process, unit, container, peer or network namespace.",
     discussion: """
       What netstat, awk, sort and uniq are used for, in one pass over the kernel's tables. The process of a TIME_WAIT \
       is known if it begins while this command watches: with --duration or --interval.
@@ -18,14 +18,15 @@ struct Census: Command {
       ("tcplinger census", "how many sockets are in which state"),
       ("tcplinger census --by tuple", "which peers the TIME_WAITs belong to"),
       ("tcplinger census --by process --duration 10s", "who makes them"),
-      ("tcplinger census --by netns --state close_wait", "in which container"),
+      ("tcplinger census --by unit --state close_wait", "which services hold connections that they should close"),
+      ("tcplinger census --by netns --state close_wait", "in which network namespace"),
     ],
     seeAlso: ["tcplinger(8)", "tcplinger-top(8)", "ss(8)", "docs/events.md"])
 
   static let refused = [
     // A group has no peer unless it is counted by, and of a server's connections never the peer's port.
     "peer": "a count does not filter by address; count --by peer, or filter by --peer-port",
-    "wide": "it cuts nothing", "utc": "it prints no time; --json does, in UTC",
+    "utc": "it prints no time; --json does, in UTC",
     "date": "it prints no time; --json does, in UTC",
   ]
 
@@ -96,6 +97,9 @@ struct Census: Command {
     settings.filters.without = programs.names
     let filter = filters.settings.filter
     if !filter.pids.isEmpty || !filter.comms.isEmpty { settings.details.insert(.owner) }
+    if !filter.context.isEmpty || (grouping == .process && (output.json || output.wide)) {
+      settings.details.formUnion([.owner, .context])
+    }
     if filter.role != nil { settings.details.insert(.role) }
     if !state.isEmpty {
       settings.states = Set(state.flatMap(\.self))

@@ -42,7 +42,8 @@ struct Check: Command {
     let standard = Output.standard(interruptedBy: signals.descriptor)
     var line = LineBuffer()
     let renderer = ReadinessRenderer(
-      isColoured: output.isColourWanted && standard.isTerminal, isQuiet: output.quiet)
+      isColoured: output.isColourWanted && standard.isTerminal, isQuiet: output.quiet,
+      language: output.language)
     if output.json {
       renderer.renderJSON(readiness, into: &line)
     } else {

@@ -33,6 +33,8 @@ struct Doctor: Command {
   static let refused = [
     "pid": wholeNamespace, "comm": wholeNamespace, "port": wholeNamespace, "peer-port": wholeNamespace,
     "peer": wholeNamespace, "ipv4": wholeNamespace, "ipv6": wholeNamespace, "role": wholeNamespace,
+    "unit": wholeNamespace, "container": wholeNamespace, "pod": wholeNamespace, "cgroup": wholeNamespace,
+    "user": wholeNamespace, "exe": wholeNamespace,
     "interval": "it looks once, before and after the watch; use top to look again and again",
     "count": "it looks once, before and after the watch", "sort": "findings come worst first",
     "wide": "it cuts nothing", "utc": "it prints no time; --json does, in UTC",
@@ -68,7 +70,8 @@ struct Doctor: Command {
     let signals = try Signals.block()
     let standard = Output.standard(interruptedBy: signals.descriptor)
     let renderer = HealthRenderer(
-      isColoured: output.isColourWanted && standard.isTerminal, isQuiet: output.quiet, limit: output.limit)
+      isColoured: output.isColourWanted && standard.isTerminal, isQuiet: output.quiet, limit: output.limit,
+      language: output.language)
     var line = LineBuffer()
     var worst: Finding.Severity?
     if let state = explain?.state {

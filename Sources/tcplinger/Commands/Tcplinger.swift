@@ -57,7 +57,9 @@ enum Main {
       $0 == " " || $0 == "\n"
     }
     let commands = Tcplinger.configuration.subcommands.compactMap { $0 as? any Command.Type }
-    return Help.text(of: commands.first { words?.first == $0._commandName[...] } ?? Tcplinger.self)
+    return Help.text(
+      of: commands.first { words?.first == $0._commandName[...] } ?? Tcplinger.self,
+      LanguageArgument.given(in: CommandLine.arguments))
   }
 
   /// The one place where an error becomes a line and an exit status.

@@ -19,12 +19,15 @@ struct Top: Command {
     examples: [
       ("tcplinger top", "the live table"),
       ("tcplinger top --batch --interval 10s --sort leaked --limit 5", "five lines every 10 s, for a log"),
+      ("tcplinger top --by unit", "a row for each service, with who is at the other end"),
       ("tcplinger top --json --count 1", "one look, for a script"),
     ],
     keys: [
       ("< >", "sort by the column to the left, to the right"), ("r", "reverse the order"),
       ("up, down", "select a process"), ("enter", "show its peers"),
-      ("/", "filter by what you type; Esc: no filter"), ("p", "pause, go on"), ("?", "help"), ("q", "quit"),
+      ("/", "filter by what you type; Esc: no filter"),
+      ("g", "a row for each process, unit, container, pod or user"), ("p", "pause, go on"), ("?", "help"),
+      ("q", "quit"),
     ],
     seeAlso: ["tcplinger(8)", "tcplinger-census(8)", "docs/commands.md", "docs/events.md"])
 
@@ -34,6 +37,9 @@ struct Top: Command {
     help: ArgumentHelp("Count a CLOSE_WAIT as LEAKED from this age on. (default: 1s)", valueName: "time"),
     transform: DurationArgument.parse)
   var minAge = DurationArgument(nanoseconds: 1_000_000_000)
+
+  @Option(help: "A row for each of these. (default: process)")
+  var by: Grouping?
 
   @Flag(name: .shortAndLong, help: "Print tables, even on a terminal.")
   var batch = false
@@ -75,6 +81,7 @@ struct Top: Command {
     settings.states = [.timeWait, .closeWait]
     settings.minAgeNanoseconds = minAge.nanoseconds
     var view = TopView()
+    view.grouping = by ?? .process
     if let column = try column() { view.sort(by: column) }
     let isInteractive = !batch && !output.json && isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1
     // Before the programs are loaded: a terminal that cannot be drawn on is told at once.
@@ -106,3 +113,5 @@ struct Top: Command {
     }
   }
 }
+
+extension Grouping: ExpressibleByArgument {}

@@ -18,6 +18,7 @@ struct Trace: Command {
       ("tcplinger -D 5432 --duration 30s", "connections to PostgreSQL, for half a minute"),
       ("tcplinger --role client --state time_wait", "which clients close first, and towards whom"),
       ("tcplinger -L 8080,8443", "the server on these ports"),
+      ("tcplinger --unit 'worker@*' --wide", "services by pattern, with command lines"),
       ("tcplinger --netns 4123", "the container of process 4123"),
       ("tcplinger --state close_wait --min-age 10s", "who has not closed 10 s after the peer did"),
       ("tcplinger --json -p 4123 | jq .", "one process, for a script"),

@@ -45,13 +45,15 @@ struct ConnectionOptions: ParsableArguments {
     transform: NamespaceArgument.parse)
   var netns: NamespaceArgument?
 
+  @OptionGroup var processes: ProcessOptions
+
   /// By name, of those that were given.
   var given: [String] {
     let given = [
       ("pid", !pid.isEmpty), ("comm", !comm.isEmpty), ("port", port != nil), ("peer-port", peerPort != nil),
       ("peer", !peer.isEmpty), ("ipv4", ipv4), ("ipv6", ipv6), ("role", role != nil), ("netns", netns != nil),
     ]
-    return given.filter(\.1).map(\.0)
+    return given.filter(\.1).map(\.0) + processes.given
   }
 
   func validate() throws {
@@ -69,6 +71,7 @@ struct ConnectionOptions: ParsableArguments {
     settings.filter.comms = Set(comm.map { Comm($0) })
     settings.filter.role = role?.role
     settings.filter.peers = peer
+    settings.filter.context = processes.filter
     settings.localPorts = port
     settings.peerPorts = peerPort
     settings.family = ipv4 ? .ipv4 : ipv6 ? .ipv6 : nil

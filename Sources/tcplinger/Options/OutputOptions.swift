@@ -1,5 +1,7 @@
 import ArgumentParser
 import Events
+import Glibc
+import Language
 import Render
 import System
 import Tracing
@@ -33,6 +35,15 @@ struct OutputOptions: ParsableArguments {
 
   @Flag(help: "Show the date before the time of day.")
   var date = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Language of explanations and help: en or zh. (default: by LC_ALL, LC_MESSAGES or LANG)",
+      valueName: "language"),
+    transform: LanguageArgument.parse)
+  var lang: Language?
+
+  var language: Language { lang ?? LanguageArgument.ofEnvironment }
 
   /// By name, of those that were given.
   var given: [String] {

@@ -39,6 +39,7 @@ struct CensusRun: ~Copyable {
       var trace = settings.filters
       trace.filter = OriginFilter()
       trace.states = [.timeWait]
+      trace.introduces = settings.details.contains(.context)
       tracer = try Tracer(trace, version: version)
     } else {
       tracer = nil
@@ -117,7 +118,7 @@ struct CensusRun: ~Copyable {
   private mutating func print(_ report: CensusReport) throws(OutputEnd) {
     let renderer = CensusRenderer(
       report, names: NetworkNamespace.names(), isColoured: options.isColourWanted && output.isTerminal,
-      isQuiet: options.quiet)
+      isQuiet: options.quiet, isWhole: options.wide)
     if options.json {
       renderer.renderJSON(time: Host.now, into: &line)
     } else {
@@ -132,7 +133,7 @@ struct CensusRun: ~Copyable {
 
   /// Notes about sockets that are not in the count.
   private func note(_ report: CensusReport) {
-    if report.grouping == .process && !PidNamespace.isInitial && !options.quiet {
+    if report.grouping.namesOwner && !PidNamespace.isInitial && !options.quiet {
       StandardError.print(
         "pids are those of the initial pid namespace, not of this one; processes outside this one are not found"
       )

@@ -58,7 +58,11 @@ struct DoctorRun {
       )
     }
     var facts = Facts(before, after)
-    facts.flows = log.flows { Program(of: $0) }
+    facts.flows = log.flows { Program(of: $0) }.map { flow in
+      var flow = flow
+      if let process = flow.process { flow.process?.context = tracer.context(of: process) }
+      return flow
+    }
     let readings = ProcessReadings(before: before.descriptors)
     facts.resets = log.resets
     facts.leaks = log.leaks { readings.reading(of: $0) }

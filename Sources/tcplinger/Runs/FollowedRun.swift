@@ -125,6 +125,7 @@ struct FollowedRun: ~Copyable {
       time: Host.now, durationNanoseconds: Host.bootNanoseconds - startNanoseconds)
     summary.verdict = verdict
     summary.commandStatus = commandStatus
+    summary.unkeptContexts = tracer.unkeptContexts
     if !printer.isJSON {
       noteVerdict(verdict, leaked: leaked, excused: excused)
       if verdict != .leaked, commandStatus == leakStatus, leakStatus != 0 {

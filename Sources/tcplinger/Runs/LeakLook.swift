@@ -42,7 +42,8 @@ struct LeakLook: ~Copyable {
     defer { (latest, latestNanoseconds) = (report, now) }
     number += 1
     if isRepeated && !isJSON && !options.quiet {
-      LeakRenderer().renderTime(Host.now, options.times, isFirst: number == 1, into: &line)
+      LeakRenderer(language: options.language).renderTime(
+        Host.now, options.times, isFirst: number == 1, into: &line)
     }
     if isEach {
       try printEach(watch, &report)
@@ -76,7 +77,10 @@ struct LeakLook: ~Copyable {
     if isJSON {
       for loss in lost { json.render(.lost(loss), into: &line) }
     } else {
-      if report.isEmpty { LeakRenderer(isQuiet: options.quiet).renderText(leaks: [], stuck: [], into: &line) }
+      if report.isEmpty {
+        LeakRenderer(isQuiet: options.quiet, language: options.language)
+          .renderText(leaks: [], stuck: [], into: &line)
+      }
       LeakRenderer().renderLosses(losses, into: &line)
     }
     try flush()
@@ -85,7 +89,7 @@ struct LeakLook: ~Copyable {
   private mutating func print(_ report: LeakReport, secondsSinceLatest: Double?) throws(OutputEnd) {
     let renderer = LeakRenderer(
       width: options.wide ? nil : output.columns, isColoured: isColoured, limit: options.limit,
-      isQuiet: options.quiet)
+      isQuiet: options.quiet, isWhole: options.wide, language: options.language)
     let trend = secondsSinceLatest.map {
       LeakTrend(since: latest, descriptors: latestDescriptors, seconds: $0)
     }

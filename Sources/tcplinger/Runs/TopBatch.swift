@@ -37,7 +37,7 @@ struct TopBatch: ~Copyable {
   }
 
   private mutating func renderTable(_ report: TopReport) {
-    let renderer = TopRenderer(columns: 200)
+    let renderer = TopRenderer(columns: 200, grouping: view.grouping, rows: report.rows)
     let rows = shown(report, renderer)
     if !options.quiet {
       line.append(Host.now, options.times)
@@ -45,7 +45,11 @@ struct TopBatch: ~Copyable {
       renderer.render(renderer.headings.map(\.title), into: &line)
       if rows.isEmpty { line.append("\(TopRenderer.idle)\n") }
     }
-    for row in rows.prefix(options.limit ?? .max) { renderer.render(renderer.cells(row), into: &line) }
+    for row in rows.prefix(options.limit ?? .max) {
+      renderer.render(renderer.cells(row), into: &line)
+      let about = options.wide ? renderer.about(row) : ""
+      if !about.isEmpty { line.append("        \(about)\n") }
+    }
     if let limit = options.limit, rows.count > limit { line.append("and \(rows.count - limit) more\n") }
     if !options.quiet || !lost.isEmpty { line.append("\(Loss.summary(of: lost))\n\n") }
   }
@@ -53,9 +57,9 @@ struct TopBatch: ~Copyable {
   private mutating func renderJSON(_ report: TopReport) {
     let now = Host.bootNanoseconds
     defer { latestNanoseconds = now }
-    let rows = shown(report, TopRenderer(columns: 200))
+    let rows = shown(report, TopRenderer(columns: 200, grouping: view.grouping, rows: report.rows))
     TopJSON().render(
-      Array(rows.prefix(options.limit ?? .max)), time: Host.now,
+      Array(rows.prefix(options.limit ?? .max)), by: view.grouping, of: report.rows, time: Host.now,
       seconds: Double(now - latestNanoseconds) / 1e9, lost: lost.values.reduce(0, +), into: &line)
   }
 

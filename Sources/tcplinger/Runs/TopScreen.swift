@@ -66,6 +66,7 @@ struct TopScreen: ~Copyable {
     case .character("?"), .character("h"): showsHelp = true
     case .character("p"), .character(" "): view.isPaused.toggle()
     case .character("/"): isTyping = true
+    case .character("g"): view.nextGrouping()
     case .character("r"): view.choose(view.column)
     case .character("<"), .left: view.moveColumn(by: -1)
     case .character(">"), .right: view.moveColumn(by: 1)
@@ -86,7 +87,7 @@ struct TopScreen: ~Copyable {
   private var room: Int { max(1, screen.size.lines - 3) }
 
   private mutating func draw() {
-    let renderer = TopRenderer(columns: screen.size.columns)
+    let renderer = TopRenderer(columns: screen.size.columns, grouping: view.grouping, rows: rows)
     lines = view.lines(of: rows, text: renderer.searchable)
     firstShown = min(firstShown, view.selection)
     firstShown = max(firstShown, view.selection - room + 1)
@@ -110,7 +111,7 @@ struct TopScreen: ~Copyable {
     let closeWaits = rows.reduce(0) { $0 + $1.closeWaits }
     let title =
       "tcplinger \(version)  \(rows.count) processes  \(Int(rate.rounded())) TIME_WAIT/s  \(closeWaits) CLOSE_WAIT"
-    screen.put(TopRenderer.fit(title, width), line: 0, column: 0, width: width)
+    screen.put(Width.fit(title, width), line: 0, column: 0, width: width)
     if view.isPaused { screen.put("PAUSED", line: 0, column: max(0, width - 6), width: 6, .warning) }
   }
 
@@ -130,10 +131,15 @@ struct TopScreen: ~Copyable {
       if row.leaked > 0 { looks[.leaked] = .alarm }
       if let share = row.portShare, share >= 0.5 { looks[.ports] = share >= 0.8 ? .alarm : .warning }
     case .peer(let peer, _): cells = renderer.cells(peer)
+    case .about: cells = []
     }
     if isSelected {
       let empty = String(repeating: " ", count: min(1000, screen.size.columns))
       screen.put(empty, line: number, column: 0, width: screen.size.columns, reversed: true)
+    }
+    if case .about(let row) = line {
+      let text = Width.fit(renderer.about(row), screen.size.columns - 8)
+      return screen.put(text, line: number, column: 8, width: screen.size.columns - 8, reversed: isSelected)
     }
     forEachCell(cells, renderer) { index, text, column, width in
       let look = TopView.Column(rawValue: index).flatMap { looks[$0] } ?? .plain
@@ -148,8 +154,8 @@ struct TopScreen: ~Copyable {
     var column = 0
     for (index, heading) in renderer.headings.enumerated() {
       let room = min(heading.width, screen.size.columns - column)
-      let text = TopRenderer.fit(cells[index], room)
-      let indent = heading.isNumber ? max(0, room - text.unicodeScalars.count) : 0
+      let text = Width.fit(cells[index], room)
+      let indent = heading.isNumber ? max(0, room - Width.of(text)) : 0
       if room > 0 { body(index, text, column + indent, room - indent) }
       column += heading.width + 1
     }
@@ -169,17 +175,17 @@ struct TopScreen: ~Copyable {
     } else {
       let below = lines.count - firstShown - room
       let more = below > 0 ? "  \(below) more below" : ""
-      screen.put("? help  q quit\(more)", line: height - 1, column: 0, width: width, .dim)
+      screen.put("? help  g group  q quit\(more)", line: height - 1, column: 0, width: width, .dim)
     }
     screen.put(
-      losses, line: height - 1, column: max(32, width - 1 - losses.unicodeScalars.count), width: width - 32,
+      losses, line: height - 1, column: max(32, width - 1 - Width.of(losses)), width: width - 32,
       lost.isEmpty ? .dim : .alarm)
   }
 
   private func drawHelp() {
     for (index, text) in Self.help.enumerated() {
       screen.put(
-        TopRenderer.fit(text, screen.size.columns), line: index, column: 0, width: screen.size.columns,
+        Width.fit(text, screen.size.columns), line: index, column: 0, width: screen.size.columns,
         index == 0 ? .bold : .plain)
     }
   }
@@ -190,6 +196,7 @@ struct TopScreen: ~Copyable {
     "  < >, left, right   sort by another column     r   turn the order round",
     "  up, down, k, j     select a process           enter   show or hide its peers",
     "  /                  filter by typing; enter keeps it, Esc drops it",
+    "  g                  a row a process, unit, container, pod or user",
     "  p, space           pause and go on            q   quit",
     "",
     "  TW/S, TIME_WAIT/S  caused a second",
@@ -198,7 +205,7 @@ struct TopScreen: ~Copyable {
     "  LEAKED             of these, how many have lasted for --min-age",
     "  PORTS              share of the ports that TIME_WAITs take towards a peer",
     "  ROLE               -> it connected (client), <- it accepted (server), <> both",
-    "  BUSIEST PEER       with the most TIME_WAITs; +N: and N more",
+    "  BUSIEST PEER       with the most TIME_WAITs, and who is there if that is known; +N: and N more",
     "",
     "  any key: back to the table",
   ]

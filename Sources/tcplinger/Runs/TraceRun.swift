@@ -36,6 +36,7 @@ struct TraceRun: ~Copyable {
       try take()
       try printer.print(summary())
       noteSkippedAccepts()
+      noteUnkeptContexts()
     } catch {
       try end(error)
     }
@@ -78,6 +79,12 @@ struct TraceRun: ~Copyable {
     try printer.flush()
   }
 
+  private func noteUnkeptContexts() {
+    let unkept = tracer.unkeptContexts
+    guard unkept > 0 else { return }
+    StandardError.print("processes of which command line, unit and the like were not kept: \(unkept)")
+  }
+
   private func noteSkippedAccepts() {
     let skipped = tracer.skippedAccepts
     guard skipped > 0 else { return }
@@ -88,8 +95,10 @@ struct TraceRun: ~Copyable {
   private func summary() -> Summary {
     var all = tally
     all.add(tracer.queue.dropped)
-    return all.summary(
+    var summary = all.summary(
       time: Host.now, durationNanoseconds: Host.bootNanoseconds - startNanoseconds)
+    summary.unkeptContexts = tracer.unkeptContexts
+    return summary
   }
 
   /// Standard output is gone. A full disk must not take the account along.

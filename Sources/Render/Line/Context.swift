@@ -1,0 +1,98 @@
+import Events
+
+extension LineBuffer {
+  /// The pid, the name and what else is known of a process, as fields of an object that has begun: `"pid":1,"comm":…`.
+  mutating func fields(_ process: Process?) {
+    fields(pid: process?.pid, comm: process?.comm, process?.context)
+  }
+
+  mutating func fields(pid: UInt32?, comm: Comm?, _ context: ProcessContext?) {
+    append("\"pid\":")
+    if let pid { append(pid) } else { append("null") }
+    key("comm")
+    if let comm { append(json: comm) } else { append("null") }
+    fields(context)
+  }
+
+  /// What is not known is null. Nothing at all, where nobody has looked.
+  mutating func fields(_ context: ProcessContext?) {
+    guard let context else { return }
+    field("cmdline", context.commandLine?.joined(separator: " "))
+    if context.isCommandCut { append(",\"cmdline_cut\":true") }
+    field("exe", context.executable)
+    field("user", context.user?.text)
+    field("unit", context.unit)
+    key("container")
+    if let container = context.container {
+      append("{\"id\":")
+      append(json: container.id)
+      field("name", container.name)
+      field("runtime", container.runtime)
+      append("}")
+    } else {
+      append("null")
+    }
+    key("pod")
+    if let pod = context.pod {
+      append("{\"name\":")
+      if let name = pod.name { append(json: name) } else { append("null") }
+      field("namespace", pod.namespace)
+      field("uid", pod.uid)
+      append("}")
+    } else {
+      append("null")
+    }
+  }
+
+  /// What a process is, for a person: `python3 worker.py, unit billing.service, user billing`.
+  ///
+  /// - Parameter isWhole: the whole command line.
+  /// - Returns: false if there is nothing to say.
+  @discardableResult
+  mutating func append(_ context: ProcessContext?, isWhole: Bool = false) -> Bool {
+    let facts = context?.facts(isWhole: isWhole) ?? []
+    append(escaping: facts.joined(separator: ", "))
+    return !facts.isEmpty
+  }
+}
+
+extension ProcessContext {
+  /// A command line of which no more is shown, unless all is asked for.
+  private static let longestTitle = 80
+
+  fileprivate func facts(isWhole: Bool) -> [String] {
+    var facts: [String] = []
+    if let title = isWhole ? commandLine?.joined(separator: " ") : commandLine.flatMap({ CommandTitle.of($0) })
+    {
+      let isLong = !isWhole && title.count > Self.longestTitle
+      facts.append(
+        isLong
+          ? title.prefix(Self.longestTitle) + "\u{2026}" : isWhole && isCommandCut ? title + "\u{2026}" : title)
+    }
+    // Of a container the unit is its id once more.
+    if let unit, container.map({ !unit.contains($0.id) }) ?? true { facts.append("unit \(unit)") }
+    if let container {
+      facts.append("container \(container.text)" + (container.runtime.map { " (\($0))" } ?? ""))
+    }
+    if let pod { facts.append("pod \(pod.text)") }
+    if let user { facts.append("user \(user.text)") }
+    return facts
+  }
+}
+
+/// What contexts are in JSON, each made once: a process makes many events. Used on one thread.
+final class ContextFields {
+  private var made: [ObjectIdentifier: (context: ProcessContext, bytes: [UInt8])] = [:]
+  private static let most = 4096
+
+  /// Appends the fields of `LineBuffer.fields`.
+  func append(_ context: ProcessContext?, to line: inout LineBuffer) {
+    guard let context else { return }
+    if let known = made[ObjectIdentifier(context)] { return line.append(known.bytes) }
+    let start = line.count
+    line.fields(context)
+    if made.count >= Self.most { made.removeAll() }
+    // Kept alive with its bytes, so that its place in memory is no other's.
+    made[ObjectIdentifier(context)] = (context, line.bytes(from: start))
+  }
+}
