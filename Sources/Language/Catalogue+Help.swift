@@ -105,7 +105,8 @@ extension Catalogue {
       "带 --exit-code：有进程超过 --min-age 没有关闭连接。",
     "What netstat, awk, sort and uniq are used for, in one pass over the kernel's tables. The process of a TIME_WAIT is known if it begins while this command watches: with --duration or --interval.":
       "一次遍历内核的表，完成平时用 netstat、awk、sort、uniq 做的事。TIME_WAIT 的进程只有在观察期间产生时才知道：用 --duration 或 --interval。",
-    "how many sockets are in which state": "各状态有多少套接字", "which peers the TIME_WAITs belong to": "TIME_WAIT 属于哪些对端",
+    "how many sockets are in which state": "各状态有多少套接字",
+    "which peers the TIME_WAITs belong to": "TIME_WAIT 属于哪些对端",
     "who makes them": "谁产生的", "which services hold connections that they should close": "哪些服务持有应当关闭的连接",
     "in which network namespace": "在哪个网络命名空间", "Count by this. (default: state)": "按什么统计。（默认：state）",
     "Only these states, such as time_wait,close_wait. (default: all; of peers and tuples time_wait)":
@@ -133,7 +134,8 @@ extension Catalogue {
     "Loads and attaches everything as a trace would, then each program by itself, and removes it again.":
       "像跟踪时那样加载并挂接全部程序，再逐个单独尝试，然后全部移除。",
     "what this kernel and these privileges allow": "这个内核和当前权限允许什么",
-    "only what is degraded or missing": "只显示受限或缺少的", "what would be degraded without a program": "缺少某个程序时哪些能力受限",
+    "only what is degraded or missing": "只显示受限或缺少的",
+    "what would be degraded without a program": "缺少某个程序时哪些能力受限",
     "Tracing works.": "可以跟踪。", "Tracing is impossible.": "无法跟踪。",
   ]
 }

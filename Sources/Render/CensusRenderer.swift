@@ -170,10 +170,7 @@ public struct CensusRenderer {
       line.fields(group.owner.process)
       line.field("owner", group.owner.name)
       line.field("shared", row.count.shared)
-    case .unit: line.field("unit", group.service)
-    case .container: line.field("container", group.service)
-    case .pod: line.field("pod", group.service)
-    case .user: line.field("user", group.service)
+    case .unit, .container, .pod, .user: line.field("name", group.service)
     case .peer: line.jsonEndpoint("peer", group.peer, nil, group.family)
     case .tuple:
       line.field("netns", group.netns ?? 0)

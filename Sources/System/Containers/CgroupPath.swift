@@ -65,8 +65,11 @@ public struct CgroupPath: Equatable, Sendable {
     }
     for part in parts {
       let uid: Substring
-      if part.hasSuffix(".slice"), let range = part.firstRange(of: "-pod") {
-        uid = part[range.upperBound...].dropLast(".slice".count)
+      // containerd may add the container behind the slice, with colons.
+      if let start = part.firstRange(of: "-pod"), let end = part.firstRange(of: ".slice"),
+        start.upperBound <= end.lowerBound
+      {
+        uid = part[start.upperBound..<end.lowerBound]
       } else if part.hasPrefix("pod") {
         uid = part.dropFirst(3)
       } else {

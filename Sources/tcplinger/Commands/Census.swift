@@ -18,7 +18,10 @@ struct Census: Command {
       ("tcplinger census", "how many sockets are in which state"),
       ("tcplinger census --by tuple", "which peers the TIME_WAITs belong to"),
       ("tcplinger census --by process --duration 10s", "who makes them"),
-      ("tcplinger census --by unit --state close_wait", "which services hold connections that they should close"),
+      (
+        "tcplinger census --by unit --state close_wait",
+        "which services hold connections that they should close"
+      ),
       ("tcplinger census --by netns --state close_wait", "in which network namespace"),
     ],
     seeAlso: ["tcplinger(8)", "tcplinger-top(8)", "ss(8)", "docs/events.md"])
