@@ -63,7 +63,10 @@ let package = Package(
     tests("SystemTests", ["System"]),
     tests(
       "CommandTests",
-      ["Events", "Language", "System", "tcplinger", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+      [
+        "Events", "Language", "System", "tcplinger",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
     tests("TracingTests", ["BPF", "Events", "System", "Tracing"]),
 
     // What the tests on real sockets are made of, and the program that plays the processes.

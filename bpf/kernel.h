@@ -191,7 +191,7 @@ struct task_struct {
 	int tgid;
 	struct cred *cred;
 	struct mm_struct *mm;
-	__u64 self_exec_id;	 /* how often it and its forebears have called exec() */
+	__u64 self_exec_id; /* how often it and its forebears have called exec() */
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;
 	__u64 start_boottime;

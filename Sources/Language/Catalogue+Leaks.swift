@@ -1,6 +1,11 @@
 extension Catalogue {
   /// leaks, and check.
   static let leaksAndCheck: [String: String] = [
+    "the kernel does not give its result to programs": "内核不把它的结果交给程序",
+    "the kernel gives programs no cookie of a socket": "内核不向程序提供套接字的 cookie",
+    "the kernel has no kprobes": "内核没有 kprobe",
+    "it names the socket since Linux 6.11": "Linux 6.11 起它才给出套接字",
+    "to look for them costs less where they are only counted": "只计数时，扫描的开销更小",
     "No connection is in CLOSE_WAIT, and none is stuck in FIN_WAIT2.":
       "没有连接处于 CLOSE_WAIT，也没有连接卡在 FIN_WAIT2。",
     "CLOSE_WAIT: the peer has closed, the process has not": "CLOSE_WAIT：对端已关闭，本机进程没有关闭",

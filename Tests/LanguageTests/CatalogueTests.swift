@@ -9,7 +9,8 @@ struct CatalogueTests {
     .flatMap(Sources.files) + [
       "Sources/Render/Doctor/HealthRenderer.swift", "Sources/Render/Leaks/LeakRenderer.swift",
       "Sources/Render/ReadinessRenderer.swift", "Sources/Tracing/Hooks/KernelProgram.swift",
-      "Sources/Tracing/Hooks/ReadinessProbe.swift", "Sources/Tracing/Watches/HostReading.swift",
+      "Sources/Tracing/Hooks/ReadinessProbe.swift",
+      "Sources/Tracing/Hooks/KernelSupport.swift", "Sources/Tracing/Watches/HostReading.swift",
     ]
 
   /// What has blanks in it and is no words, or is code.

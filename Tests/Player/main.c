@@ -181,6 +181,8 @@ int main(int argc, char **argv)
 		print_usage();
 		return 0;
 	}
+	if (argc > 3 && !strcmp(argv[1], "brief"))
+		return be_brief(argv[2], argv[3]);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_IGN); /* nobody waits for children of players */
 	if (argc > 1 && !strcmp(argv[1], "again"))

@@ -44,6 +44,8 @@ void add(struct answer *answer, const char *format, ...) __attribute__((format(p
 void fail(struct answer *answer);	       /* with errno */
 void check(struct answer *answer, int result); /* fails if negative */
 void send_answer(struct answer *answer);
+/* A program that connects, closes 3 ms later, and is over: its exit status. */
+int be_brief(const char *address, const char *port);
 bool has_word(const struct command *command, const char *word);
 const char *option(const struct command *command,
 		   const char *prefix); /* what follows the prefix, or NULL */

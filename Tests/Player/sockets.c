@@ -263,6 +263,19 @@ static void duplicate(struct command *command, struct answer *answer)
 	add(answer, " fd=%d", fd);
 }
 
+int be_brief(const char *address, const char *port)
+{
+	struct timespec pause = { .tv_nsec = 3000000 };
+	struct sockaddr_in peer = { .sin_family = AF_INET, .sin_port = htons(atoi(port)) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (inet_pton(AF_INET, address, &peer.sin_addr) != 1 ||
+	    connect(fd, (struct sockaddr *)&peer, sizeof(peer)))
+		return 1;
+	nanosleep(&pause, NULL);
+	return close(fd) != 0;
+}
+
 const struct verb socket_verbs[] = {
 	{ "listen", listen_at, 3, "listen ADDRESS PORT [backlog=N] [reuseport] [defer] [mptcp]" },
 	{ "connect", connect_to, 3,

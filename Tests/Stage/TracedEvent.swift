@@ -9,13 +9,45 @@ public struct TracedEvent: Decodable, Sendable {
     public var started: String?
     /// Only of an opener: how it is known.
     public var seen: String?
+    public var cmdline: String?
+    public var exe: String?
+    public var user: String?
+    public var unit: String?
+    public var container: Container?
+    public var pod: Pod?
 
     public var actor: Actor { Actor(pid: pid, tid: tid, comm: comm) }
+  }
+
+  public struct Container: Decodable, Equatable, Sendable {
+    public var id: String
+    public var name: String?
+    public var runtime: String?
+
+    public init(id: String, name: String?, runtime: String?) {
+      (self.id, self.name, self.runtime) = (id, name, runtime)
+    }
+  }
+
+  public struct Pod: Decodable, Equatable, Sendable {
+    public var name: String?
+    public var namespace: String?
+    public var uid: String?
+
+    public init(name: String?, namespace: String?, uid: String?) {
+      (self.name, self.namespace, self.uid) = (name, namespace, uid)
+    }
   }
 
   public struct Peer: Decodable, Equatable, Sendable {
     public var pid: Int32
     public var comm: String
+    public var cmdline: String?
+    public var unit: String?
+
+    public init(pid: Int32, comm: String) { (self.pid, self.comm) = (pid, comm) }
+
+    public static func == (one: Peer, other: Peer) -> Bool { (one.pid, one.comm) == (other.pid, other.comm) }
   }
 
   public struct Holder: Decodable, Hashable, Sendable {
@@ -58,6 +90,17 @@ public struct TracedEvent: Decodable, Sendable {
     }
   }
 
+  public struct ServiceAccount: Decodable, Equatable, Sendable {
+    public var name: String
+    public var processes: Int
+    public var timeWait: Int
+
+    enum CodingKeys: String, CodingKey {
+      case name, processes
+      case timeWait = "time_wait"
+    }
+  }
+
   public var event: String
   public var time: String?
   public var family: String?
@@ -95,10 +138,11 @@ public struct TracedEvent: Decodable, Sendable {
   /// Of `leaks --each`: which look it is of.
   public var look: Int?
   public var processes: [ProcessAccount]?
+  public var services: [ServiceAccount]?
 
   enum CodingKeys: String, CodingKey {
     case event, time, family, mapped, netns, role, local, peer, process, opener, attribution, cause
-    case reason, holders, count, version, kernel, hooks, lost, processes, leaked, look
+    case reason, holders, count, version, kernel, hooks, lost, processes, leaked, look, services
     case place = "where"
     case enteredFrom = "entered_from"
     case unreadBytes = "unread_bytes"
