@@ -4,6 +4,9 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := build
 export PATH := $(PATH):/usr/sbin:/sbin
+# Manual pages and what tests compare are in English.
+unexport LC_ALL LC_MESSAGES
+export LANG := C.UTF-8
 
 machine := $(shell uname -m)
 # The kernel's name for the processor, which libbpf's macros for registers go by.

@@ -77,16 +77,34 @@ extension EndToEndTests {
       try tmux.screen { !order($0, scene.many, scene.few, scene.leaker).contains(-1) }
     }
 
-    @Test("Enter shows the peers of the selected process")
+    @Test("Enter shows what the selected process is, and its peers")
     func peers() throws {
       let scene = try Scene()
       let tmux = try scene.top(columns: 80, lines: 24)
       try scene.play()
       try tmux.screen { order($0, scene.many, scene.few, scene.leaker) == [2, 3, 4] }
       try tmux.press("Down", "Enter")
-      let lines = try tmux.screen { order($0, scene.many, scene.few, scene.leaker) == [2, 3, 5] }
-      #expect(lines[4].contains("127.0.0.1:"))
+      let lines = try tmux.screen { order($0, scene.many, scene.few, scene.leaker) == [2, 3, 6] }
+      #expect(lines[4].contains("tcplinger-player"))
+      #expect(lines[5].contains("127.0.0.1:"))
       try tmux.press("Enter")
+      try tmux.screen { order($0, scene.many, scene.few, scene.leaker) == [2, 3, 4] }
+    }
+
+    @Test("g takes the processes of a unit, a container, a pod or a user together, and back")
+    func grouping() throws {
+      let scene = try Scene()
+      let tmux = try scene.top(columns: 140, lines: 24)
+      try scene.play()
+      try tmux.screen { order($0, scene.many, scene.few, scene.leaker) == [2, 3, 4] }
+      for title in ["UNIT", "CONTAINER", "POD"] {
+        try tmux.press("g")
+        try tmux.screen { $0.count > 2 && $0[1].contains("PROCS \(title)") && $0[2].contains("  3 -") }
+      }
+      try tmux.press("g")
+      let lines = try tmux.screen { $0.count > 2 && $0[1].contains("PROCS USER") && $0[2].contains("  3 root") }
+      #expect(!lines.dropFirst(3).contains { $0.contains("root") })
+      try tmux.press("g")
       try tmux.screen { order($0, scene.many, scene.few, scene.leaker) == [2, 3, 4] }
     }
 

@@ -40,7 +40,7 @@ struct OutputOptions: ParsableArguments {
     help: ArgumentHelp(
       "Language of explanations and help: en or zh. (default: by LC_ALL, LC_MESSAGES or LANG)",
       valueName: "language"),
-    transform: LanguageArgument.parse)
+    completion: .list(Language.allCases.map(\.rawValue)), transform: LanguageArgument.parse)
   var lang: Language?
 
   var language: Language { lang ?? LanguageArgument.ofEnvironment }

@@ -175,7 +175,7 @@ struct TopScreen: ~Copyable {
     } else {
       let below = lines.count - firstShown - room
       let more = below > 0 ? "  \(below) more below" : ""
-      screen.put("? help  g group  q quit\(more)", line: height - 1, column: 0, width: width, .dim)
+      screen.put("? help  q quit\(more)", line: height - 1, column: 0, width: width, .dim)
     }
     screen.put(
       losses, line: height - 1, column: max(32, width - 1 - Width.of(losses)), width: width - 32,

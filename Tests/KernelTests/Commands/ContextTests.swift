@@ -7,12 +7,20 @@ extension KernelTests {
   /// What processes are, beside their pid and name.
   @Suite struct ContextTests {
     /// A program that connects, closes first and is over: bash, in a control group if one is given.
-    private func client(_ listener: Socket, in group: ControlGroup? = nil, _ words: [String] = []) throws
-      -> Child
-    {
-      let enter = group.map { "echo $$ > '\($0.folder)/cgroup.procs'; " } ?? ""
-      let script = "\(enter)exec 3<>/dev/tcp/127.0.0.1/\(listener.local.port); sleep 0.05; exec 3>&-"
-      return try Child(Programs.system("bash", package: "bash"), ["-c", script, "client"] + words)
+    ///
+    /// - Parameter isContained: in namespaces of its own, as in a container; it shares the network, to be reached.
+    private func client(
+      _ listener: Socket, in group: ControlGroup? = nil, _ words: [String] = [], isContained: Bool = false
+    ) throws -> Child {
+      let enter = group.map { "echo 0 > '\($0.folder)/cgroup.procs'; " } ?? ""
+      let script =
+        "\(enter)exec 3<>/dev/tcp/127.0.0.1/\(listener.local.port); sleep 0.05; exec 3>&-"
+      let bash = try Programs.system("bash", package: "bash")
+      let arguments = ["-c", script, "client"] + words
+      guard isContained else { return try Child(bash, arguments) }
+      return try Child(
+        Programs.system("unshare", package: "util-linux"),
+        ["--pid", "--mount", "--uts", "--ipc", "--fork", bash] + arguments)
     }
 
     /// Its TIME_WAIT.
@@ -106,10 +114,10 @@ extension KernelTests {
       try withExtendedLifetime(files) {
         let listener = try Player("server").listen()
         let tracer = try Tracer("-D", "\(listener.local.port)")
-        let first = try told(tracer, try client(listener, in: docker), by: listener)
+        let first = try told(tracer, try client(listener, in: docker, isContained: true), by: listener)
         #expect(first.process?.container == .init(id: Self.id, name: "billing", runtime: "docker"))
         #expect(first.process?.pod == nil)
-        let second = try told(tracer, try client(listener, in: pod), by: listener)
+        let second = try told(tracer, try client(listener, in: pod, isContained: true), by: listener)
         #expect(second.process?.container == .init(id: Self.id, name: "web", runtime: "containerd"))
         #expect(second.process?.pod == .init(name: "web-1", namespace: "shop", uid: uid))
         try tracer.stop()

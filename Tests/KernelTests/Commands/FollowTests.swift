@@ -203,11 +203,11 @@ extension KernelTests {
         ["run", "--", setpriv, "--reuid", "65534", "--clear-groups", "/bin/sh", "-c", script])
       try #require(child.nextLine(by: .inSeconds(patience)) != nil)
       let tasks = "/proc/\(child.pid)/task"
-      // CAP_KILL for the thread that passes signals on, CAP_BPF for the one that reads the kernel.
+      // CAP_KILL for the thread that passes signals on, CAP_BPF and CAP_SYS_PTRACE for the one that reads the kernel and /proc.
       let isKept = eventually {
         namesIn(tasks).allSatisfy { task in
           let status = readFile("\(tasks)/\(task)/status")?.split(separator: "\n") ?? []
-          let mask = task == "\(child.pid)" ? "0000000000000020" : "0000008000000000"
+          let mask = task == "\(child.pid)" ? "0000000000000020" : "0000008000080000"
           return status.contains { $0 == "CapPrm:\t\(mask)" } && status.contains { $0 == "NoNewPrivs:\t1" }
         }
       }
