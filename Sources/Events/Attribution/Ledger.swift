@@ -18,21 +18,16 @@ public struct Ledger {
   /// Was this connection told to be in CLOSE_WAIT?
   public func hasTold(_ socket: UInt64) -> Bool { toldCloseWaits.contains(socket) }
 
-  /// With what its processes are.
-  private func described(_ origin: Origin) -> Origin {
-    guard let context else { return origin }
-    var origin = origin
-    origin.describeProcesses(context)
-    return origin
+  /// Adds what its processes are.
+  private func describe(_ origin: inout Origin) {
+    if let context { origin.describeProcesses(context) }
   }
 
-  /// With the names of its threads.
-  private func named(_ origin: Origin) -> Origin {
-    guard let threadName else { return origin }
-    var origin = origin
-    origin.thread = origin.process.flatMap(threadName)
-    origin.openerThread = origin.opener.flatMap { threadName($0.process) }
-    return origin
+  /// Adds the names of its threads.
+  private func name(_ origin: inout Origin) {
+    guard let threadName else { return }
+    if let process = origin.process { origin.thread = threadName(process) }
+    if let opener = origin.opener { origin.openerThread = threadName(opener.process) }
   }
 
   /// The events that one record of the kernel makes; none if the filter holds it back.
@@ -63,15 +58,18 @@ public struct Ledger {
       var end = Origin(record, .closeWaitEnd(cause: record.cause, held: record.age), clock)
       end.process = record.closer
       end.attribution = record.closer == nil ? .unknown : .traced
-      emit(named(described(end)))
+      describe(&end)
+      name(&end)
+      emit(end)
     }
   }
 
   @discardableResult
-  private func tell(_ origin: Origin, _ emit: (Origin) -> Void) -> Bool {
-    let origin = described(origin)
+  private func tell(_ origin: consuming Origin, _ emit: (Origin) -> Void) -> Bool {
+    describe(&origin)
     guard filter.passes(origin), isFollowed.map({ origin.isOfProcess(where: $0) }) ?? true else { return false }
-    emit(named(origin))
+    name(&origin)
+    emit(origin)
     return true
   }
 

@@ -82,17 +82,15 @@ extension ProcessContext {
 
 /// What contexts are in JSON, each made once: a process makes many events. Used on one thread.
 final class ContextFields {
-  private var made: [ObjectIdentifier: (context: ProcessContext, bytes: [UInt8])] = [:]
-  private static let most = 4096
+  private var made = [(context: ProcessContext, bytes: [UInt8])?](repeating: nil, count: 256)
 
   /// Appends the fields of `LineBuffer.fields`.
-  func append(_ context: ProcessContext?, to line: inout LineBuffer) {
-    guard let context else { return }
-    if let known = made[ObjectIdentifier(context)] { return line.append(known.bytes) }
+  func append(_ process: Process, to line: inout LineBuffer) {
+    guard let context = process.context else { return }
+    let place = Int(process.pid % 256)
+    if let known = made[place], known.context === context { return line.append(known.bytes) }
     let start = line.count
     line.fields(context)
-    if made.count >= Self.most { made.removeAll() }
-    // Kept alive with its bytes, so that its place in memory is no other's.
-    made[ObjectIdentifier(context)] = (context, line.bytes(from: start))
+    made[place] = (context, line.bytes(from: start))
   }
 }

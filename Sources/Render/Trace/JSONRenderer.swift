@@ -89,7 +89,7 @@ public struct JSONRenderer {
       line.append(process.pid)
       line.append(",\"comm\":")
       line.append(json: process.comm)
-      contexts.append(process.context, to: &line)
+      contexts.append(process, to: &line)
       line.append("}")
     }
     line.append(",\"attribution\":\"")
@@ -120,7 +120,7 @@ public struct JSONRenderer {
     line.append(process.tid)
     line.append(",\"comm\":")
     line.append(json: process.comm)
-    contexts.append(process.context, to: &line)
+    contexts.append(process, to: &line)
   }
 
   private func render(_ state: Origin.Kind, _ line: inout LineBuffer) {

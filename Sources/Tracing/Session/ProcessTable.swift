@@ -27,15 +27,20 @@ final class ProcessTable {
 
   init(isIntroduced: Bool) { self.isIntroduced = isIntroduced }
 
-  /// What was asked for last: one process as a rule acts many times.
-  private var latest: (process: Process, context: ProcessContext)?
+  /// What was asked for lately, at a place that the pid gives: a process as a rule acts many times.
+  private var recent = [(process: Process, context: ProcessContext)?](repeating: nil, count: 256)
+
+  private func place(of process: Process) -> Int { Int(process.pid % 256) }
 
   func context(of process: Process) -> ProcessContext? {
-    if let latest, latest.process.identity == process.identity, latest.process.comm == process.comm {
-      return latest.context
+    let place = place(of: process)
+    if let known = recent[place], known.process.startedNanoseconds == process.startedNanoseconds,
+      known.process.pid == process.pid, known.process.comm == process.comm
+    {
+      return known.context
     }
     let context = find(process)
-    latest = (process, context)
+    recent[place] = (process, context)
     return context
   }
 
@@ -93,7 +98,7 @@ final class ProcessTable {
 
   private func remember(_ context: ProcessContext, of process: Process) -> ProcessContext {
     let identity = process.identity
-    latest = nil
+    recent[place(of: process)] = nil
     if known[identity] == nil {
       if order.count - oldest >= Self.most { forgetOldest() }
       order.append(identity)
