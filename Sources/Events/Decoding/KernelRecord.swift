@@ -39,9 +39,15 @@ public struct KernelOrigin: Sendable {
   public var interface: UInt32
   public var connection: Connection
   public var role: Role
-  public var opener: Process?
+  public var opener: Process? {
+    get { processes.opener.map { Process($0) } }
+    set { processes.opener = newValue.map { NamedProcess($0) } }
+  }
   public var openerSource: Source
-  public var closer: Process?
+  public var closer: Process? {
+    get { processes.closer.map { Process($0) } }
+    set { processes.closer = newValue.map { NamedProcess($0) } }
+  }
   public var cause: Cause
   public var enteredFrom: TCPState?
   public var reason: Reason
@@ -59,7 +65,12 @@ public struct KernelOrigin: Sendable {
   public var acceptQueue: AcceptQueue?
 
   /// The process that closed the other end, if that is on this host.
-  public var peer: Process?
+  public var peer: Process? {
+    get { processes.peer.map { Process($0) } }
+    set { processes.peer = newValue.map { NamedProcess($0) } }
+  }
+  /// Without what they are, so that a record is plain bytes, however often it is handed on.
+  private var processes: (opener: NamedProcess?, closer: NamedProcess?, peer: NamedProcess?)
   /// Where address translation lies between: the connection as the other end has it.
   public var farEnd: Connection?
 
@@ -67,8 +78,9 @@ public struct KernelOrigin: Sendable {
 
   /// `struct wire_origin`, or `struct wire_event`, which begins with it.
   public init(_ record: RawSpan) throws(RecordError) {
+    processes = (nil, nil, nil)
     if record.byteCount == MemoryLayout<wire_event>.size {
-      peer = Process(record.unsafeLoadUnaligned(as: wire_event.self).peer)
+      processes.peer = NamedProcess(record.unsafeLoadUnaligned(as: wire_event.self).peer)
     } else if record.byteCount != Self.size {
       throw .wrongLength(record.byteCount)
     }
@@ -81,9 +93,9 @@ public struct KernelOrigin: Sendable {
     interface = wire.interface
     connection = Connection(wire)
     role = wire.role == 1 ? .client : wire.role == 2 ? .server : .unknown
-    opener = Process(wire.opener)
+    processes.opener = NamedProcess(wire.opener)
     openerSource = Source(rawValue: wire.opener_source) ?? .none
-    closer = Process(wire.closer)
+    processes.closer = NamedProcess(wire.closer)
     cause = Self.causes[wire.cause]
     enteredFrom = TCPState(rawValue: wire.entered_from)
     reason = Self.reasons[wire.reason]
@@ -123,6 +135,29 @@ private struct Table<Value: Sendable>: Sendable {
   init(_ values: Value...) { self.values = values }
 
   subscript(index: UInt8) -> Value { Int(index) < values.count ? values[Int(index)] : values[0] }
+}
+
+/// A process by what names it.
+private struct NamedProcess: Sendable {
+  var pid: UInt32
+  var tid: UInt32
+  var comm: Comm
+  var startedNanoseconds: UInt64
+
+  init?(_ wire: wire_process) {
+    guard wire.pid != 0 else { return nil }
+    (pid, tid, comm, startedNanoseconds) = (wire.pid, wire.tid, Comm(wire.comm), wire.started_ns)
+  }
+
+  init(_ process: Process) {
+    (pid, tid, comm, startedNanoseconds) = (process.pid, process.tid, process.comm, process.startedNanoseconds)
+  }
+}
+
+extension Process {
+  fileprivate init(_ named: NamedProcess) {
+    self.init(pid: named.pid, tid: named.tid, comm: named.comm, startedNanoseconds: named.startedNanoseconds)
+  }
 }
 
 extension Connection {

@@ -120,7 +120,9 @@ extension Origin {
   /// Adds to everybody who is named in it what that process is.
   mutating func describeProcesses(_ context: (Process) -> ProcessContext?) {
     if let process { self.process?.context = context(process) }
-    if let opener { self.opener?.process.context = context(opener.process) }
+    if let opener = opener?.process {
+      self.opener?.process.context = opener == process ? process?.context : context(opener)
+    }
     if let peerProcess { self.peerProcess?.context = context(peerProcess) }
     guard case .closeWait(var closeWait) = kind else { return }
     for index in closeWait.holders.indices {
