@@ -21,7 +21,7 @@ extension Catalogue {
     "close fewer connections from this end: keep-alive, pools (see the other findings)":
       "减少本端主动关闭的连接：使用 keep-alive、连接池（见其他结论）",
     "it is about FIN_WAIT2; a TIME_WAIT lasts 60 s": "它管的是 FIN_WAIT2；TIME_WAIT 固定为 60 s",
-    "{0} lost the TIME_WAIT in {1}": "{1} 内未能进入 TIME_WAIT：{0}",
+    "{0} lost the TIME_WAIT in {1}": "{1}内未能进入 TIME_WAIT：{0}",
     ", {0} are allowed": "，上限 {0}",
     "the kernel counts each": "内核逐个计数",
     "the kernel's own count and limit": "取自内核的计数和上限",
@@ -59,7 +59,7 @@ extension Catalogue {
     ", {0}{1} in the watch": "，观察期内 {0}{1}",
     "it is out of descriptors: accept(), open() and socket() fail with EMFILE":
       "文件描述符已耗尽：accept()、open() 和 socket() 均返回 EMFILE",
-    "they run out in {0} at this rate": "按此速率，{0} 后耗尽",
+    "they run out in {0} at this rate": "按此速率，{0}后耗尽",
     "let the process go on first (kill -CONT, the debugger, the disk): nothing else helps until then":
       "先让进程恢复运行（kill -CONT、调试器、磁盘）：在此之前其他办法都无效",
     "the process is out of descriptors: find what holds them (tcplinger census --by process, ls -l /proc/PID/fd), and raise its limit (LimitNOFILE= of the unit, ulimit -n); accepting faster or a longer queue does not help":
@@ -190,7 +190,7 @@ extension Catalogue {
       "FIN_WAIT2 时限不超过 60 s 的，会转为 time_wait 套接字，计入 TIME_WAIT，不计入孤儿连接",
     "orphans in /proc/net/sockstat": "/proc/net/sockstat 中的孤儿连接数",
     "{0} reset because of too many orphans or too little memory, in {1}":
-      "{1} 内因孤儿连接过多或内存不足而复位：{0}",
+      "{1}内因孤儿连接过多或内存不足而复位：{0}",
     "for the whole host; it takes memory, and lowering it only resets more":
       "针对整台主机；会占用内存，调小只会复位更多",
     "lower, peers that do not answer are given up earlier": "调小后，会更早放弃不应答的对端",

@@ -12,7 +12,7 @@ extension Catalogue {
     "FIN_WAIT2: the process has closed, or shut down its side, and the peer has not closed":
       "FIN_WAIT2：本机进程已关闭（或 shutdown 了自己一侧），对端没有关闭",
     "and {0} more (--limit shows more)": "还有 {0} 个（--limit 可显示更多）",
-    "descriptors {0}, they run out in {1}": "文件描述符 {0}，{1} 后耗尽",
+    "descriptors {0}, they run out in {1}": "文件描述符 {0}，{1}后耗尽",
     "no leak: a relay, which has passed the end on and waits for {0} ({1})":
       "不是泄漏：是中继，已转发结束，正在等 {0}（{1}）",
     "no leak yet: the peer has only shut down its side, and waits for what comes":

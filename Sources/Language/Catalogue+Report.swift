@@ -44,7 +44,7 @@ extension Catalogue {
     "it is about connections whose handshake is not done": "它管的是握手尚未完成的连接",
     "not known": "未知",
     "accept-queue overflows: {0}, dropped connection attempts: {1}, in {2}":
-      "{2} 内全连接队列溢出：{0}，丢弃的建连请求：{1}",
+      "{2}内全连接队列溢出：{0}，丢弃的建连请求：{1}",
     "at port {0} {1} wait for accept()": "端口 {0} 上等待 accept()：{1}",
     "; the backlog is {0}": "；backlog 为 {0}",
     "it is out of descriptors: accept() fails with EMFILE, and this is the cause":
@@ -70,8 +70,8 @@ extension Catalogue {
     "if these are honest clients: accept faster, keep connections open (the queue is no larger than the backlog)":
       "如果是正常客户端：加快 accept()，保持连接（队列不大于 backlog）",
     "if it is a flood: filter it before it gets here": "如果是洪泛：在到达本机之前过滤掉",
-    "{0} dropped in {1}": "{1} 内丢弃 {0}",
-    "{0} answered with a cookie in {1}": "{1} 内以 cookie 应答 {0}",
+    "{0} dropped in {1}": "{1}内丢弃 {0}",
+    "{0} answered with a cookie in {1}": "{1}内以 cookie 应答 {0}",
     "nobody is dropped for a full queue then": "这样就不会有人因队列满而被丢弃",
     "{0} now; ": "当前为 {0}；",
     "with it net.core.somaxconn and the backlog of listen()":
@@ -86,8 +86,8 @@ extension Catalogue {
     "any setting": "任何设置",
     "this is done by programs": "复位是程序造成的",
     "{0} by SO_LINGER 0, or by data that came after the close, in {1}":
-      "{1} 内由 SO_LINGER 0 或关闭后到达的数据引起：{0}",
-    "{0} with data unread, in {1}": "{1} 内关闭时有数据未读：{0}",
+      "{1}内由 SO_LINGER 0 或关闭后到达的数据引起：{0}",
+    "{0} with data unread, in {1}": "{1}内关闭时有数据未读：{0}",
     "one counter of the kernel has both SO_LINGER 0 and data after the close":
       "SO_LINGER 0 与关闭后到达的数据共用内核的一个计数器",
     "each reset was seen as it was sent": "每个复位在发出时都已观察到",
@@ -98,7 +98,7 @@ extension Catalogue {
       "连接因对端不再有任何应答而结束：对端断电，或链路上的设备丢失了连接状态。空闲连接只有靠保活才能发现，且程序须已启用。",
     "set SO_KEEPALIVE, with TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT, in programs with idle connections; TCP_USER_TIMEOUT bounds unanswered data":
       "在有空闲连接的程序中设置 SO_KEEPALIVE，以及 TCP_KEEPIDLE、TCP_KEEPINTVL 和 TCP_KEEPCNT；TCP_USER_TIMEOUT 限制数据未被确认的时长",
-    "{0} given up in {1}": "{1} 内放弃 {0}",
+    "{0} given up in {1}": "{1}内放弃 {0}",
     "only for sockets with SO_KEEPALIVE, and if they set no time of their own":
       "只对设置了 SO_KEEPALIVE 且没有自定时间的套接字有效",
     "by SO_LINGER 0": "因 SO_LINGER 0",
@@ -131,12 +131,12 @@ extension Catalogue {
       "连接的字节数：主动关闭的是另一端，这些连接未被跟踪",
     "used for {0} on average": "平均每个使用 {0}",
     "how long they were open: they began before the watch": "连接打开了多久：它们在观察期之前就已建立",
-    "{0} in {1}, {2}": "{1} 内 {0}，{2}",
+    "{0} in {1}, {2}": "{1}内 {0}，{2}",
     " ({0} of them ended in a TIME_WAIT here)": "（其中 {0} 个在本机以 TIME_WAIT 结束）",
     "the kernel counts each connect() by process": "内核按进程统计每次 connect()",
     "each of them was seen to close first": "每个都观察到是主动关闭方",
     "{0} connections opened in {1}, {2} of which ({3}) did not end in a TIME_WAIT here: the peer closed first, or they are open, reset or failed":
-      "{1} 内建立了 {0} 个连接，其中 {2} 个（{3}）没有在本机以 TIME_WAIT 结束：由对端主动关闭，或仍打开、被复位 (RST)、建立失败",
+      "{1}内建立了 {0} 个连接，其中 {2} 个（{3}）没有在本机以 TIME_WAIT 结束：由对端主动关闭，或仍打开、被复位 (RST)、建立失败",
     "tcplinger --min-age 0 --state close_wait --role client names who opened those that the peer closed first":
       "tcplinger --min-age 0 --state close_wait --role client 可列出由对端主动关闭的连接是谁建立的",
     "the kernel counts every connect(), but not how each ended": "内核统计每次 connect()，但不统计各连接如何结束",

@@ -138,7 +138,7 @@ public struct HealthRenderer {
       guard let context = actor.process?.context else { continue }
       let start = line.count
       label("", &line)
-      if line.append(context) { line.append("\n") } else { line.remove(from: start) }
+      if line.append(context, in: language) { line.append("\n") } else { line.remove(from: start) }
     }
     // Do not repeat what an earlier finding of the same rule says.
     let index = earlier.firstIndex { $0.rule == finding.rule && $0.meaning == finding.meaning }

@@ -163,7 +163,11 @@ public struct LeakRenderer {
     guard let context = group.process?.context else { return }
     let noteStart = line.count
     line.append(Self.margin)
-    if line.append(context, isWhole: isWhole) { line.append("\n") } else { line.remove(from: noteStart) }
+    if line.append(context, isWhole: isWhole, in: language) {
+      line.append("\n")
+    } else {
+      line.remove(from: noteStart)
+    }
   }
 
   private func renderDescriptors(_ row: Row, _ line: inout LineBuffer) {

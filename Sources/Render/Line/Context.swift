@@ -1,4 +1,5 @@
 import Events
+import Language
 
 extension LineBuffer {
   /// The pid, the name and what else is known of a process, as fields of an object that has begun: `"pid":1,"comm":…`.
@@ -49,9 +50,11 @@ extension LineBuffer {
   /// - Parameter isWhole: the whole command line.
   /// - Returns: false if there is nothing to say.
   @discardableResult
-  mutating func append(_ context: ProcessContext?, isWhole: Bool = false) -> Bool {
+  mutating func append(
+    _ context: ProcessContext?, isWhole: Bool = false, in language: Language = .english
+  ) -> Bool {
     let facts = context?.facts(isWhole: isWhole) ?? []
-    append(escaping: facts.joined(separator: ", "))
+    append(escaping: facts.joined(separator: ", ").shown(in: language))
     return !facts.isEmpty
   }
 }
@@ -60,23 +63,26 @@ extension ProcessContext {
   /// A command line of which no more is shown, unless all is asked for.
   private static let longestTitle = 80
 
-  fileprivate func facts(isWhole: Bool) -> [String] {
-    var facts: [String] = []
-    if let title = isWhole ? commandLine?.joined(separator: " ") : commandLine.flatMap({ CommandTitle.of($0) })
-    {
-      let isLong = !isWhole && title.count > Self.longestTitle
-      facts.append(
-        isLong
-          ? title.prefix(Self.longestTitle) + "\u{2026}" : isWhole && isCommandCut ? title + "\u{2026}" : title)
-    }
+  fileprivate func facts(isWhole: Bool) -> [Text] {
+    var facts: [Text] = []
+    if let title = title(isWhole: isWhole) { facts.append(Text(verbatim: title)) }
     // Of a container the unit is its id once more.
     if let unit, container.map({ !unit.contains($0.id) }) ?? true { facts.append("unit \(unit)") }
     if let container {
-      facts.append("container \(container.text)" + (container.runtime.map { " (\($0))" } ?? ""))
+      facts.append(
+        container.runtime.map { "container \(container.text) (\($0))" } ?? "container \(container.text)")
     }
     if let pod { facts.append("pod \(pod.text)") }
     if let user { facts.append("user \(user.text)") }
     return facts
+  }
+
+  private func title(isWhole: Bool) -> String? {
+    guard let commandLine else { return nil }
+    if isWhole { return commandLine.joined(separator: " ") + (isCommandCut ? "\u{2026}" : "") }
+    return CommandTitle.of(commandLine).map {
+      $0.count > Self.longestTitle ? $0.prefix(Self.longestTitle) + "\u{2026}" : $0
+    }
   }
 }
 
