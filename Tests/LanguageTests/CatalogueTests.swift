@@ -8,7 +8,8 @@ struct CatalogueTests {
     ["Sources/Diagnosis", "Sources/Diagnosis/Rules", "Sources/Diagnosis/Words", "Sources/Diagnosis/Facts"]
     .flatMap(Sources.files) + [
       "Sources/Render/Doctor/HealthRenderer.swift", "Sources/Render/Leaks/LeakRenderer.swift",
-      "Sources/Render/ReadinessRenderer.swift", "Sources/Render/Line/Context.swift", "Sources/Tracing/Hooks/KernelProgram.swift",
+      "Sources/Render/ReadinessRenderer.swift",
+      "Sources/Render/Line/Context.swift", "Sources/Tracing/Hooks/KernelProgram.swift",
       "Sources/Tracing/Hooks/ReadinessProbe.swift",
       "Sources/Tracing/Hooks/KernelSupport.swift", "Sources/Tracing/Watches/HostReading.swift",
     ]
