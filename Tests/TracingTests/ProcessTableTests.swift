@@ -7,12 +7,13 @@ import Testing
 @testable import Tracing
 
 @Suite struct `The table of processes` {
-  /// This process, under a name of one's choice.
-  private func own(_ comm: String, startedAfter nanoseconds: UInt64 = 0) throws -> Process {
+  /// This process, under a name of one's choice, or its own.
+  private func own(_ comm: String? = nil, startedAfter nanoseconds: UInt64 = 0) throws -> Process {
     let pid = UInt32(getpid())
     let facts = try #require(ProcessFacts(pid: pid))
     return Process(
-      pid: pid, tid: pid, comm: Comm(comm), startedNanoseconds: facts.startedNanoseconds + nanoseconds)
+      pid: pid, tid: pid, comm: comm.map { Comm($0) } ?? Comm(facts.comm),
+      startedNanoseconds: facts.startedNanoseconds + nanoseconds)
   }
 
   private func record(_ process: Process, _ words: [String]) throws -> KernelContext {
@@ -29,10 +30,20 @@ import Testing
   }
 
   @Test func `reads a process that is there`() throws {
-    let context = ProcessTable(isIntroduced: false).context(of: try own("x"))
+    let context = ProcessTable(isIntroduced: false).context(of: try own())
     #expect(context?.commandLine?.isEmpty == false)
     #expect(context?.executable?.hasPrefix("/") == true)
     #expect(context?.user?.id == geteuid())
+  }
+
+  @Test func `takes no program of a process that has another name by now`() throws {
+    let context = ProcessTable(isIntroduced: false).context(of: try own("before"))
+    #expect(context?.commandLine == nil)
+    #expect(context?.executable == nil)
+    #expect(context?.user?.id == geteuid())
+    let table = ProcessTable(isIntroduced: true)
+    #expect(table.introduce(try record(try own("before"), ["before"])).executable == nil)
+    #expect(table.introduce(try record(try own(), ["own"])).executable != nil)
   }
 
   @Test func `gives no process what another had that had its pid`() throws {

@@ -58,10 +58,14 @@ public struct ContainerFiles: Sendable {
 
   // Source: containerd, the bundle of a task: config.json of the OCI with annotations of CRI and nerdctl.
   private func containerd(_ id: String, _ names: inout Names) -> Bool {
-    let tasks = "\(root)/run/containerd/io.containerd.runtime.v2.task"
-    for space in Folder.names(tasks).sorted() {
-      guard let file = JSONFile.reading("\(tasks)/\(space)/\(id)/config.json") else { continue }
-      if space == "moby", names.runtime == nil { names.runtime = "docker" }
+    // Its own place, and that of distributions of Kubernetes which bring their own: k3s and RKE2, MicroK8s.
+    let states = ["/run/containerd", "/run/k3s/containerd", "/var/snap/microk8s/common/run/containerd"]
+    let spaces = states.map { "\(root)\($0)/io.containerd.runtime.v2.task" }.flatMap { tasks in
+      Folder.names(tasks).sorted().map { (folder: "\(tasks)/\($0)", name: $0) }
+    }
+    for space in spaces {
+      guard let file = JSONFile.reading("\(space.folder)/\(id)/config.json") else { continue }
+      if space.name == "moby", names.runtime == nil { names.runtime = "docker" }
       names.container =
         file.text("annotations", "io.kubernetes.cri.container-name") ?? file.text("annotations", "nerdctl/name")
       names.podName = file.text("annotations", "io.kubernetes.cri.sandbox-name")

@@ -4,8 +4,12 @@ public enum ProcessFiles {
   public static let longestCommandLine = 4096
 
   /// Its words, a NUL after each; nil where it has none, or they may not be read. One byte longer than the limit: it is cut.
+  ///
+  /// The kernel reads them from the memory of the process, under a lock that a process which waits for a disk may hold:
+  /// such a one is not asked, or whoever asks would wait with it.
   public static func commandLine(pid: UInt32) -> [UInt8]? {
-    guard let bytes = try? File.bytes("/proc/\(pid)/cmdline", upTo: longestCommandLine + 1), !bytes.isEmpty
+    guard ProcessFacts(pid: pid)?.state != "D",
+      let bytes = try? File.bytes("/proc/\(pid)/cmdline", upTo: longestCommandLine + 1), !bytes.isEmpty
     else {
       return nil
     }
@@ -22,11 +26,5 @@ public enum ProcessFiles {
     else { return nil }
     let numbers = line.split(whereSeparator: \.isWhitespace)
     return numbers.count > 2 ? UInt32(numbers[2]) : nil
-  }
-
-  /// Was the process that has this pid now started then?
-  public static func isProcess(pid: UInt32, startedNanoseconds: UInt64) -> Bool {
-    guard let facts = ProcessFacts(pid: pid) else { return false }
-    return Descriptors.isOf(startTicks: facts.startTicks, startedNanoseconds: startedNanoseconds)
   }
 }

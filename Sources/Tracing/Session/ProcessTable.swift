@@ -50,42 +50,58 @@ final class ProcessTable {
       // It has another name now: it gave itself one, unless nobody says when it calls exec().
       if isIntroduced, let context = contexts.last { return context }
     }
-    return remember(read(process), of: process)
+    return remember(describe(process), of: process)
   }
 
   /// What the kernel says of a process, with the rest from /proc, at once: it may be over in a moment.
   @discardableResult
   func introduce(_ record: KernelContext) -> ProcessContext {
-    let pid = record.process.pid
-    var words = record.commandLine
-    var isCut = record.isCommandCut
-    var executable = isReadable ? Executable.path(pid: pid) : nil
-    var cgroups = isReadable && !places.knows(record.cgroup) ? ProcessFiles.cgroups(pid: pid) : nil
-    let more = isReadable && (isCut || words == nil) ? ProcessFiles.commandLine(pid: pid) : nil
-    if isReadable, !isSame(record.process) {
-      (executable, cgroups) = (nil, nil)
-    } else if let more {
-      (words, isCut) = Self.words(more)
-    }
+    let process = record.process
+    let isWanting = record.isCommandCut || record.commandLine == nil
+    let reading = read(process, commandLine: isWanting, cgroups: !places.knows(record.cgroup))
     let context = ProcessContext(
-      comm: record.process.comm, commandLine: words, isCommandCut: isCut, executable: executable,
-      user: user(record.user), cgroup: places.cgroup(id: record.cgroup, processFile: cgroups))
-    return remember(context, of: record.process)
+      comm: process.comm, commandLine: reading.command?.words ?? record.commandLine,
+      isCommandCut: reading.command?.isCut ?? record.isCommandCut, executable: reading.executable,
+      user: user(record.user), cgroup: places.cgroup(id: record.cgroup, processFile: reading.cgroups))
+    return remember(context, of: process)
   }
 
-  private func read(_ process: Process) -> ProcessContext {
+  private func describe(_ process: Process) -> ProcessContext {
+    let reading = read(process, commandLine: true, cgroups: true, user: true)
+    return ProcessContext(
+      comm: process.comm, commandLine: reading.command?.words, isCommandCut: reading.command?.isCut ?? false,
+      executable: reading.executable, user: reading.user.map { user($0) },
+      cgroup: reading.cgroups.flatMap { places.cgroup(id: nil, processFile: $0) })
+  }
+
+  /// What /proc has of a process.
+  private struct Reading {
+    var command: (words: [String]?, isCut: Bool)?
+    var executable: String?
+    var cgroups: String?
+    var user: UInt32?
+  }
+
+  /// Empty if the pid is another's by now; without what exec() changes if the process has another name by now.
+  private func read(_ process: Process, commandLine: Bool, cgroups: Bool, user: Bool = false) -> Reading {
+    guard isReadable else { return Reading() }
     let pid = process.pid
-    guard isReadable else { return ProcessContext(comm: process.comm) }
-    let command = ProcessFiles.commandLine(pid: pid).map { Self.words($0) }
-    let context = ProcessContext(
-      comm: process.comm, commandLine: command?.words, isCommandCut: command?.isCut ?? false,
-      executable: Executable.path(pid: pid), user: ProcessFiles.user(pid: pid).map { user($0) },
-      cgroup: ProcessFiles.cgroups(pid: pid).flatMap { places.cgroup(id: nil, processFile: $0) })
-    return isSame(process) ? context : ProcessContext(comm: process.comm)
+    var reading = Reading()
+    reading.executable = Executable.path(pid: pid)
+    if commandLine { reading.command = ProcessFiles.commandLine(pid: pid).map { Self.words($0) } }
+    if cgroups { reading.cgroups = ProcessFiles.cgroups(pid: pid) }
+    if user { reading.user = ProcessFiles.user(pid: pid) }
+    guard let name = currentName(of: process) else { return Reading() }
+    if name != process.comm { (reading.executable, reading.command) = (nil, nil) }
+    return reading
   }
 
-  private func isSame(_ process: Process) -> Bool {
-    ProcessFiles.isProcess(pid: process.pid, startedNanoseconds: process.startedNanoseconds)
+  /// The name of the process that has this pid now, if it is this one still.
+  private func currentName(of process: Process) -> Comm? {
+    guard let facts = ProcessFacts(pid: process.pid),
+      Descriptors.isOf(startTicks: facts.startTicks, startedNanoseconds: process.startedNanoseconds)
+    else { return nil }
+    return Comm(facts.comm)
   }
 
   private static func words(_ bytes: [UInt8]) -> (words: [String]?, isCut: Bool) {
