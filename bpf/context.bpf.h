@@ -25,7 +25,7 @@ static __always_inline bool is_new(const struct wire_process *process, struct ta
 
 	hash = hash * 31 + READ(TASKS_ARE_TYPED, task, self_exec_id);
 	hash = hash * 31 + bpf_get_current_cgroup_id();
-	hash = hash * 31 + bpf_get_current_uid_gid();
+	hash = hash * 31 + BPF_CORE_READ(task, cred, euid.val);
 	if (*note == hash)
 		return false;
 	*note = hash;

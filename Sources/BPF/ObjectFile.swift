@@ -146,7 +146,8 @@ extension ObjectFile {
     var (pid, verdict) = (pid, UInt8(passes ? 1 : 0))
     var group = wire_group(cgroup_id: cgroup, uid: user, padding: 0)
     _ = clb_map_put(handle, "verdicts", &group, MemoryLayout<wire_group>.size, &verdict, 1)
-    _ = clb_map_put(handle, "target_pids", &pid, 4, &verdict, 1)
+    // Unless it is of another group by now: then the programs have put that in.
+    _ = clb_map_add(handle, "target_pids", &pid, 4, &verdict, 1)
   }
 }
 

@@ -9,7 +9,9 @@ static json_t *json_of(struct csystem_json *json)
 
 struct csystem_json *csystem_json_parse(const char *text, size_t length)
 {
-	return (void *)json_loadb(text, length, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
+	/* Numbers are not read, and one of them may be too large: an unlimited resource. */
+	return (void *)json_loadb(text, length,
+				  JSON_ALLOW_NUL | JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, NULL);
 }
 
 void csystem_json_free(struct csystem_json *json)

@@ -40,6 +40,10 @@ private func context(
       (["node", "--max-old-space-size=512", "-r", "dotenv/config", "/app/server.js"], "node server.js"),
       (["ruby", "bin/rails", "server"], "ruby rails"), (["perl", "-e", "1"], "perl -e \u{2026}"),
       (["bash", "/usr/local/bin/backup.sh"], "bash backup.sh"),
+      (["bash", "-lc", "exec /bin/x"], "bash -lc \u{2026}"),
+      (["sshd: alice@pts/0"], "sshd: alice@pts/0"),
+      (["postgres: 15/main: walwriter"], "postgres: 15/main: walwriter"),
+      (["nginx: master process /usr/sbin/nginx -g x"], "nginx: master process /usr/sbin/nginx -g x"),
       (["python3"], "python3"), (["node", "--version"], "node --version"),
       (["/usr/sbin/nginx", "-g", "daemon off;"], "nginx -g daemon off;"),
       (["nginx: worker process"], "nginx: worker process"), (["pythonic", "x"], "pythonic x"),
@@ -54,13 +58,15 @@ private func context(
   private static let process = context(
     ["python3", "worker.py"], exe: "/usr/bin/python3.11", user: (33, "www-data"),
     cgroup: Cgroup(
-      path: "/kubepods.slice/a/b", units: ["user@1000.service", "worker@3.service"],
+      path: "/kubepods.slice/a/b",
+      units: ["user@1000.service", "php8.2-fpm.service", "a\\x2db.service", "worker@3.service"],
       container: Container(id: "3f2a9c0b1d4e", name: "api", runtime: "docker"),
       pod: Pod(uid: "u-1", name: "api-7", namespace: "shop")))
 
   @Test(
     arguments: [
-      (["worker@3.service"], true), (["worker@*"], true), (["worker@3"], true), (["user@1000"], true),
+      (["worker@3.service"], true), (["worker@*"], true), (["php8.2-fpm"], true), (["a\\x2db"], true),
+      (["worker@3"], true), (["user@1000"], true),
       (["nginx"], false),
       (["nginx", "worker@*.service"], true), (["*"], true), (["WORKER*"], false),
     ] as [([String], Bool)])
@@ -124,6 +130,8 @@ private func context(
     let long = try decoded(String(repeating: "a", count: 300))
     #expect(long.isCommandCut)
     #expect(long.commandLine == [String(repeating: "a", count: 256)])
+    // The process has written a title over its words, which goes on behind them.
+    #expect(try decoded("nginx:").isCommandCut)
     #expect(try decoded("garbage", length: 0).commandLine == nil)
   }
 
@@ -156,6 +164,17 @@ private func context(
     #expect(services.map(\.name) == ["many.service"])
     #expect(services.map(\.processes) == [4])
     #expect(services.map(\.sum.timeWait) == [10])
+  }
+
+  @Test func `have a name that no other group has`() {
+    let pod = Pod(uid: "u", name: "api-7", namespace: "shop")
+    let proxy = context(
+      cgroup: Cgroup(path: "/x", container: Container(id: "1", name: "proxy"), pod: pod))
+    #expect(Grouping.container.name(of: proxy) == "shop/api-7/proxy")
+    let user = context(cgroup: Cgroup(path: "/x", units: ["user@1000.service", "init.scope"]))
+    #expect(Grouping.unit.name(of: user) == "user@1000.service/init.scope")
+    #expect(proxy.service == "shop/api-7/proxy")
+    #expect(user.service == "user@1000.service/init.scope")
   }
 
   @Test func `are one row of top, with all of their peers`() {

@@ -70,6 +70,12 @@ private func names(_ files: [String: String], runtime: String? = nil, podUID: St
         #"{"annotations":{"nerdctl/name":"batch"}}"#
     ])
     #expect((nerdctl.container, nerdctl.runtime) == ("batch", "containerd"))
+    // k3s; and a limit that is larger than numbers of JSON's are as a rule.
+    let k3s = try names([
+      "run/k3s/containerd/io.containerd.runtime.v2.task/k8s.io/\(id)/config.json":
+        #"{"process":{"rlimits":[{"hard":18446744073709551615}]},"annotations":{"io.kubernetes.cri.container-name":"x"}}"#
+    ])
+    #expect((k3s.container, k3s.runtime) == ("x", "containerd"))
   }
 
   @Test func `of CRI-O and Podman are in the same storage`() throws {
@@ -85,6 +91,12 @@ private func names(_ files: [String: String], runtime: String? = nil, podUID: St
         #"[{"id":"x","names":["other"]},{"id":"\#(id)","names":["db"]}]"#
     ])
     #expect((podman.container, podman.runtime) == ("db", "podman"))
+    let brief = try names([
+      "var/lib/containers/storage/overlay-containers/containers.json": "[]",
+      "var/lib/containers/storage/overlay-containers/volatile-containers.json":
+        #"[{"id":"\#(id)","names":["brief"]}]"#,
+    ])
+    #expect(brief.container == "brief")
   }
 
   @Test func `of the kubelet name what no runtime does`() throws {

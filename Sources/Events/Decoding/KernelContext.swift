@@ -24,8 +24,9 @@ public struct KernelContext: Sendable {
     cgroup = wire.cgroup_id
     user = wire.uid
     let length = Int(wire.command_length)
-    isCommandCut = length > Int(WIRE_COMMAND_LENGTH)
     let bytes = record.withUnsafeBytes { Array($0[start..<start + min(length, Int(WIRE_COMMAND_LENGTH))]) }
+    // A title that a process has written over it may go on behind it.
+    isCommandCut = length > bytes.count || bytes.last.map { $0 != 0 } ?? false
     let words = [String](commandLine: bytes, isCut: isCommandCut)
     commandLine = words.isEmpty ? nil : words
   }

@@ -20,10 +20,13 @@ public struct ContextFilter: Equatable, Sendable {
 
   public var isEmpty: Bool { self == ContextFilter() }
 
-  /// Is all that is asked for known of a process by its user and its cgroup?
-  public var asksForGroup: Bool {
-    !(units.isEmpty && containers.isEmpty && pods.isEmpty && cgroups.isEmpty && users.isEmpty)
+  /// Does it go by the control group?
+  public var asksForCgroup: Bool {
+    !(units.isEmpty && containers.isEmpty && pods.isEmpty && cgroups.isEmpty)
   }
+
+  /// Is a part of it known by the user and the control group of a process?
+  public var asksForGroup: Bool { asksForCgroup || !users.isEmpty }
 
   public func passes(_ context: ProcessContext?) -> Bool {
     if isEmpty { return true }
@@ -38,7 +41,7 @@ public struct ContextFilter: Equatable, Sendable {
     if !users.isEmpty {
       guard let user = context.user, users.contains(where: { Self.isUser(user, $0) }) else { return false }
     }
-    if units.isEmpty && containers.isEmpty && pods.isEmpty && cgroups.isEmpty { return true }
+    if !asksForCgroup { return true }
     guard let cgroup = context.cgroup else { return false }
     func any(_ patterns: [String], _ isMeant: (String) -> Bool) -> Bool {
       patterns.isEmpty || patterns.contains(where: isMeant)
@@ -50,7 +53,7 @@ public struct ContextFilter: Equatable, Sendable {
   }
 
   private static func isUnit(_ unit: String, _ pattern: String) -> Bool {
-    matches(unit, pattern) || (!pattern.contains(".") && matches(unit, pattern + ".service"))
+    matches(unit, pattern) || matches(unit, pattern + ".service")
   }
 
   private static func isContainer(_ container: Container, _ pattern: String) -> Bool {
@@ -77,6 +80,8 @@ public struct ContextFilter: Equatable, Sendable {
     return matches(pattern.contains("/") ? path : name, pattern)
   }
 
-  /// As the shell has it: `*`, `?` and `[…]`; a `*` takes a slash as well.
-  private static func matches(_ text: String, _ pattern: String) -> Bool { fnmatch(pattern, text, 0) == 0 }
+  /// As the shell has it: `*`, `?` and `[…]`; a `*` takes a slash as well. A backslash is one: units have some in their names.
+  private static func matches(_ text: String, _ pattern: String) -> Bool {
+    fnmatch(pattern, text, FNM_NOESCAPE) == 0
+  }
 }

@@ -4,7 +4,9 @@ public enum CommandTitle {
   /// - Returns: nil if there are no words.
   public static func of(_ words: [String]) -> String? {
     guard let first = words.first, !first.isEmpty else { return nil }
-    let program = lastPart(first)
+    // A title that the process has written itself is one word with blanks in it.
+    let head = first.prefix { $0 != " " }
+    let program = lastPart(String(head)) + first.dropFirst(head.count)
     guard let interpreter = interpreters.first(where: { isNamed(program, $0.name) }),
       let script = interpreter.script(in: words.dropFirst())
     else { return ([program] + words.dropFirst()).joined(separator: " ") }
@@ -20,12 +22,18 @@ public enum CommandTitle {
     /// Options after which code stands, which is not shown.
     var code: Set<String> = []
 
+    /// Short options may stand together: `-lc`.
+    private func hasCode(_ word: String) -> Bool {
+      code.contains(word)
+        || (!word.hasPrefix("--") && word.first == "-" && word.last.map { code.contains("-\($0)") } ?? false)
+    }
+
     /// nil: no script is named.
     func script(in words: ArraySlice<String>) -> String? {
       var rest = words
       while let word = rest.popFirst() {
         if running.contains(word) { return rest.first.map { "\(word) \(lastPart($0))" } }
-        if code.contains(word) { return "\(word) \u{2026}" }
+        if hasCode(word) { return "\(word) \u{2026}" }
         if valued.contains(word) {
           _ = rest.popFirst()
         } else if !word.hasPrefix("-") {

@@ -39,7 +39,7 @@ public final class ProcessContext: Sendable {
   public var pod: Pod? { cgroup?.pod }
 
   /// What an engineer would call it: its container, else its unit.
-  public var service: String? { container?.text ?? unit }
+  public var service: String? { Grouping.container.name(of: self) ?? Grouping.unit.name(of: self) }
 }
 
 /// A place in the tree of control groups, and whose it is.
@@ -50,6 +50,9 @@ public final class Cgroup: Sendable {
   public let units: [String]
   public let container: Container?
   public let pod: Pod?
+
+  /// It is a container's, whose name no file has, or has yet.
+  public var lacksName: Bool { container.map { $0.name == nil } ?? false }
 
   public init(path: String, units: [String] = [], container: Container? = nil, pod: Pod? = nil) {
     self.path = path

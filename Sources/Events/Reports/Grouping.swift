@@ -2,12 +2,17 @@
 public enum Grouping: String, CaseIterable, Sendable {
   case process, unit, container, pod, user
 
-  /// The name of the group that a process is in; nil: it is in none, or that is not known.
+  /// The name of the group that a process is in, which no other group has; nil: it is in none, or that is not known.
+  ///
+  /// A unit of a user's manager has that before it, and a container its pod.
   public func name(of context: ProcessContext?) -> String? {
     switch self {
     case .process: nil
-    case .unit: context?.unit
-    case .container: context?.container?.text
+    case .unit: context?.cgroup.flatMap { $0.units.isEmpty ? nil : $0.units.joined(separator: "/") }
+    case .container:
+      context?.container.map { container in
+        context?.pod.map { "\($0.text)/\(container.text)" } ?? container.text
+      }
     case .pod: context?.pod?.text
     case .user: context?.user?.text
     }
@@ -46,7 +51,7 @@ extension TopReport.Row {
     self.init(id: nil, comm: nil)
     self.group = group
     self.context = context
-    processes = rows.count
+    processes = rows.count { $0.id != nil }
     timeWaitsPerSecond = rows.reduce(0) { $0 + $1.timeWaitsPerSecond }
     connectsPerSecond = rows.reduce(0) { $0 + $1.connectsPerSecond }
     let accepts = rows.compactMap(\.acceptsPerSecond)

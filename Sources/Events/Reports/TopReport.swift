@@ -89,6 +89,8 @@ public struct TopReport: Sendable {
   }
 
   public private(set) var rows: [Row] = []
+  /// All that are counted, also those that the filter leaves out: they may be at the other end.
+  public private(set) var processes: [ProcessKey: Process] = [:]
 
   /// - Parameters:
   ///   - closeWaits: every connection in CLOSE_WAIT.
@@ -102,11 +104,12 @@ public struct TopReport: Sendable {
   ) {
     var drafts: [ProcessKey?: Draft] = [:]
     let ends = LocalEnds(history.flows.keys)
-    var contexts: [ProcessKey: ProcessContext] = [:]
     for (flow, recent) in history.flows {
-      guard let key = flow.process, contexts[key] == nil else { continue }
-      contexts[key] = context(
-        Process(pid: key.pid, tid: key.pid, comm: recent.comm, startedNanoseconds: key.startedNanoseconds))
+      guard let key = flow.process, processes[key] == nil else { continue }
+      var process = Process(
+        pid: key.pid, tid: key.pid, comm: recent.comm, startedNanoseconds: key.startedNanoseconds)
+      process.context = context(process)
+      processes[key] = process
     }
     var taken: [Tuple: UInt64] = [:]
     for (flow, recent) in history.flows {
@@ -115,12 +118,12 @@ public struct TopReport: Sendable {
     // Skip processes without TIME_WAITs that open and accept nothing any more.
     for (flow, recent) in history.flows
     where (recent.lately > 0 || !recent.isIdle)
-      && filter.passes(flow, recent.comm, flow.process.flatMap { contexts[$0] })
+      && filter.passes(flow, recent.comm, flow.process.flatMap { processes[$0]?.context })
     {
       let share = Tuple(flow).flatMap { tuple in
         ports[flow.netns].map { Double(taken[tuple, default: 0]) / Double(max(1, $0)) }
       }
-      let known = flow.process.flatMap { contexts[$0] }
+      let known = flow.process.flatMap { processes[$0]?.context }
       drafts[flow.process, default: Draft(id: flow.process, comm: recent.comm, known)]
         .add(flow, recent, seconds: history.seconds, share, ends.processes(atOtherEndOf: flow))
     }
@@ -184,11 +187,15 @@ public struct TopReport: Sendable {
 }
 
 /// The processes at both ends of connections that do not leave the host, by what is counted: a server by its port, a client by
-/// the port that it connects to. Over loopback, or from an address to itself.
+/// the port that it connects to. Over loopback, or from an address to itself. Of several servers that share a port, at different
+/// addresses, all are taken: which address a server has is not counted.
 private struct LocalEnds {
   private struct Service: Hashable {
     var netns: UInt32
+    var family: Family
     var port: UInt16
+
+    init(_ flow: CountedFlow) { (netns, family, port) = (flow.netns, flow.family, flow.port) }
   }
 
   private var servers: [Service: Set<ProcessKey>] = [:]
@@ -197,17 +204,16 @@ private struct LocalEnds {
   init(_ flows: some Collection<CountedFlow>) {
     for flow in flows {
       guard let process = flow.process else { continue }
-      let service = Service(netns: flow.netns, port: flow.port)
-      if flow.role == .server {
-        servers[service, default: []].insert(process)
-      } else if Self.isLocal(flow) {
-        clients[service, default: []].insert(process)
+      switch flow.role {
+      case .server: servers[Service(flow), default: []].insert(process)
+      case .client: if Self.isLocal(flow) { clients[Service(flow), default: []].insert(process) }
+      case .unknown: break
       }
     }
   }
 
   func processes(atOtherEndOf flow: CountedFlow) -> Set<ProcessKey> {
-    let service = Service(netns: flow.netns, port: flow.port)
+    let service = Service(flow)
     switch flow.role {
     case .client: return Self.isLocal(flow) ? servers[service, default: []] : []
     case .server: return flow.peerAddress.isLoopback(flow.family) ? clients[service, default: []] : []

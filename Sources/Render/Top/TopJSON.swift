@@ -5,12 +5,10 @@ public struct TopJSON {
   public init() {}
 
   public func render(
-    _ rows: [TopReport.Row], by grouping: Grouping = .process, of processes: [TopReport.Row] = [],
+    _ rows: [TopReport.Row], by grouping: Grouping = .process, of processes: [ProcessKey: Process] = [:],
     time: WallTime,
     seconds: Double, lost: UInt64, into line: inout LineBuffer
   ) {
-    let known = Dictionary(
-      processes.compactMap { row in row.id.map { ($0, row) } }, uniquingKeysWith: { first, _ in first })
     line.append("{\"event\":\"top\"")
     line.field("schema", JSONSchema.version)
     line.field("time", time)
@@ -18,13 +16,13 @@ public struct TopJSON {
     line.append(json: seconds)
     line.field("by", grouping.rawValue)
     line.key("processes")
-    line.array(rows) { line, row in render(row, known, &line) }
+    line.array(rows) { line, row in render(row, processes, &line) }
     line.field("lost", lost)
     line.append("}\n")
   }
 
   private func render(
-    _ row: TopReport.Row, _ known: [ProcessKey: TopReport.Row], _ line: inout LineBuffer
+    _ row: TopReport.Row, _ known: [ProcessKey: Process], _ line: inout LineBuffer
   ) {
     line.append("{")
     line.fields(pid: row.id?.pid, comm: row.comm, row.context)
@@ -50,7 +48,7 @@ public struct TopJSON {
   private static let shownEnds = 8
 
   private func render(
-    _ peer: TopReport.Peer, _ known: [ProcessKey: TopReport.Row], _ line: inout LineBuffer
+    _ peer: TopReport.Peer, _ known: [ProcessKey: Process], _ line: inout LineBuffer
   ) {
     let name = peer.name
     line.append("{\"role\":\"")
@@ -68,7 +66,7 @@ public struct TopJSON {
     let ends = peer.ends.sorted { $0.pid < $1.pid }.prefix(Self.shownEnds)
     line.array(Array(ends)) { line, end in
       line.append("{")
-      line.fields(pid: end.pid, comm: known[end]?.comm, known[end]?.context)
+      line.fields(known[end])
       line.append("}")
     }
     line.append("}")

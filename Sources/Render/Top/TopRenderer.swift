@@ -11,25 +11,22 @@ public struct TopRenderer {
 
   /// Titles are written in full where there is room for them.
   private let isWide: Bool
-  private let grouping: Grouping
   /// Names of processes, or of their groups, for the other ends of connections.
   private let names: [ProcessKey: String]
 
   /// - Parameters:
   ///   - columns: the width of the screen.
-  ///   - rows: a row a process, whose names are shown where it is at the other end.
-  public init(columns: Int, grouping: Grouping = .process, rows: [TopReport.Row] = []) {
+  ///   - processes: whose names are shown where they are at the other end.
+  public init(
+    columns: Int, grouping: Grouping = .process, processes: [ProcessKey: Process] = [:]
+  ) {
     isWide = columns >= Self.wideColumns
-    self.grouping = grouping
     headings = TopView.Column.allCases.map {
       $0.heading(isWide: columns >= Self.wideColumns, columns, grouping)
     }
-    var names: [ProcessKey: String] = [:]
-    for row in rows {
-      guard let id = row.id else { continue }
-      names[id] = grouping.name(of: row.context).map(Self.escaped) ?? row.comm.map(Self.escaped)
+    names = processes.mapValues { process in
+      grouping.name(of: process.context).map(Self.escaped) ?? Self.escaped(process.comm)
     }
-    self.names = names
   }
 
   /// In the place of a table without rows.

@@ -93,10 +93,12 @@ public struct ContainerFiles: Sendable {
     return false
   }
 
-  // Source: containers/storage, containers.json: a list with id and names.
+  // Source: containers/storage, containers.go: lists with id and names; `--rm` has the second, or with transient storage the
+  // third.
   private func podman(_ id: String, _ names: inout Names) -> Bool {
     for file in [
       "/var/lib/containers/storage/overlay-containers/containers.json",
+      "/var/lib/containers/storage/overlay-containers/volatile-containers.json",
       "/run/containers/storage/overlay-containers/volatile-containers.json",
     ] {
       guard let list = JSONFile.reading(root + file) else { continue }

@@ -21,22 +21,26 @@ final class CgroupTable {
   /// - Returns: nil if neither tells.
   func cgroup(id: UInt64?, processFile text: String?) -> Cgroup? {
     if let text {
-      let cgroup = byText[text] ?? CgroupPath(processFile: text).map { read($0) }
-      byText[text] = cgroup
-      if let id, tree.isAlone { byID[id] = cgroup }
-      prune()
+      if let known = byText[text] { return known }
+      let cgroup = CgroupPath(processFile: text).map { read($0) }
+      keep(cgroup, id: id, text: text)
       return cgroup
     }
     guard let id else { return nil }
     if let known = byID[id] { return known }
     let cgroup = tree.path(of: id).map { read(CgroupPath(path: $0)) }
-    byID[id] = cgroup
+    keep(cgroup, id: id, text: nil)
     return cgroup
   }
 
-  private func prune() {
-    if byText.count > Self.most { byText.removeAll() }
-    if byID.count > Self.most { byID.removeAll() }
+  /// Unless there is more to be known of it: a name may be written after a container has started. It is asked again with
+  /// the next process that is introduced.
+  private func keep(_ cgroup: Cgroup?, id: UInt64?, text: String?) {
+    guard let cgroup, !cgroup.lacksName else { return }
+    if byText.count >= Self.most { byText.removeAll() }
+    if byID.count >= Self.most { byID.removeAll() }
+    if let text { byText[text] = cgroup }
+    if let id, text == nil || tree.isAlone { byID[id] = cgroup }
   }
 
   private func read(_ path: CgroupPath) -> Cgroup {

@@ -20,10 +20,10 @@ final class ProcessTable {
   /// Processes that had to make room for others.
   private(set) var forgotten: UInt64 = 0
 
-  /// Some 20 MB, were all of them there with long command lines.
+  /// Some 10 MB, at 600 bytes each as a rule; 64 MB if all had command lines of 4,096 bytes.
   private static let most = 16_384
-  /// A process that calls exec() again and again is known by its latest names.
-  private static let mostNames = 4
+  /// A process that calls exec() again and again is known by its two latest names.
+  private static let mostNames = 2
 
   init(isIntroduced: Bool) { self.isIntroduced = isIntroduced }
 

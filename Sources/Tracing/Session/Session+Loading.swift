@@ -70,8 +70,12 @@ extension Session {
       // /proc says then which processes belong to the command.
       if settings.followsChildren && plan.fork == nil { wire.filter_pids = 0 }
       wire.introduces = plan.introduction == nil ? 0 : 1
-      let mayFilter = plan.introduction != nil && wire.filter_pids == 0 && !settings.followsChildren
-      wire.filter_groups = mayFilter && settings.filter.context.asksForGroup ? 1 : 0
+      // Beside hierarchies of version 1 the number of a control group does not say all that the filters ask for.
+      let filter = settings.filter.context
+      let mayFilter =
+        plan.introduction != nil && wire.filter_pids == 0 && !settings.followsChildren
+        && (!filter.asksForCgroup || CgroupTree().isAlone)
+      wire.filter_groups = mayFilter && filter.asksForGroup ? 1 : 0
     }
     object.writePorts(local: settings.localPorts?.bitmap, peer: settings.peerPorts?.bitmap)
     return object

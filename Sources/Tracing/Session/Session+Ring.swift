@@ -48,11 +48,14 @@ extension Session {
 
   /// Where filters ask for a user or a cgroup: the kernel needs not tell of this process, nor of others like it.
   private func judge(_ record: KernelContext, _ context: ProcessContext) {
-    // Of a cgroup that is not known others may know more.
-    guard object.filtersGroups, context.cgroup != nil else { return }
+    let filter = settings.filter.context
+    guard object.filtersGroups else { return }
+    // Of a control group, or a container's name, that is not known now, more may be known later.
+    if filter.asksForCgroup {
+      guard let cgroup = context.cgroup, !cgroup.lacksName else { return }
+    }
     object.setVerdict(
-      settings.filter.context.passesGroup(of: context), user: record.user, cgroup: record.cgroup,
-      pid: record.process.pid)
+      filter.passesGroup(of: context), user: record.user, cgroup: record.cgroup, pid: record.process.pid)
   }
 
   /// The machine may have slept, and the time of day may have been set.

@@ -37,7 +37,7 @@ struct TopBatch: ~Copyable {
   }
 
   private mutating func renderTable(_ report: TopReport) {
-    let renderer = TopRenderer(columns: 200, grouping: view.grouping, rows: report.rows)
+    let renderer = TopRenderer(columns: 200, grouping: view.grouping, processes: report.processes)
     let rows = shown(report, renderer)
     if !options.quiet {
       line.append(Host.now, options.times)
@@ -57,9 +57,9 @@ struct TopBatch: ~Copyable {
   private mutating func renderJSON(_ report: TopReport) {
     let now = Host.bootNanoseconds
     defer { latestNanoseconds = now }
-    let rows = shown(report, TopRenderer(columns: 200, grouping: view.grouping, rows: report.rows))
+    let rows = shown(report, TopRenderer(columns: 200, grouping: view.grouping, processes: report.processes))
     TopJSON().render(
-      Array(rows.prefix(options.limit ?? .max)), by: view.grouping, of: report.rows, time: Host.now,
+      Array(rows.prefix(options.limit ?? .max)), by: view.grouping, of: report.processes, time: Host.now,
       seconds: Double(now - latestNanoseconds) / 1e9, lost: lost.values.reduce(0, +), into: &line)
   }
 

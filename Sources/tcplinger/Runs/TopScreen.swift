@@ -10,6 +10,7 @@ struct TopScreen: ~Copyable {
   private var looksLeft: Int?
   private var view: TopView
   private var rows: [TopReport.Row] = []
+  private var processes: [ProcessKey: Process] = [:]
   private var lines: [TopView.Line] = []
   private var lost: [Loss.Place: UInt64] = [:]
   private var firstShown = 0
@@ -32,7 +33,7 @@ struct TopScreen: ~Copyable {
         // While paused the kernel goes on counting, so the rates stay right: only the display stands still.
         let (report, losses) = try ticker.watch.look()
         for loss in losses { lost[loss.place, default: 0] += loss.count }
-        if !view.isPaused { rows = report.rows }
+        if !view.isPaused { (rows, processes) = (report.rows, report.processes) }
         looksLeft = looksLeft.map { $0 - 1 }
       case .key:
         while let key = screen.key() {
@@ -87,7 +88,7 @@ struct TopScreen: ~Copyable {
   private var room: Int { max(1, screen.size.lines - 3) }
 
   private mutating func draw() {
-    let renderer = TopRenderer(columns: screen.size.columns, grouping: view.grouping, rows: rows)
+    let renderer = TopRenderer(columns: screen.size.columns, grouping: view.grouping, processes: processes)
     lines = view.lines(of: rows, text: renderer.searchable)
     firstShown = min(firstShown, view.selection)
     firstShown = max(firstShown, view.selection - room + 1)
