@@ -64,7 +64,7 @@ let package = Package(
     tests(
       "CommandTests",
       [
-        "Events", "Language", "System", "tcplinger",
+        "Events", "Language", "Render", "System", "tcplinger",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     tests("TracingTests", ["BPF", "Events", "System", "Tracing"]),

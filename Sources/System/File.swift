@@ -15,9 +15,25 @@ public enum File {
   /// A whole file as it is.
   public static func bytes(_ path: String) throws(SystemError) -> [UInt8] { try bytes(path, upTo: longest) }
 
+  /// A file of somebody else's: nothing but a regular one is read, so that nobody waits for the other end of a pipe.
+  static func regularBytes(_ path: String, upTo limit: Int) throws(SystemError) -> [UInt8] {
+    let file = try FileDescriptor.owning(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), "open", path)
+    var facts = stat()
+    guard fstat(file.number, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else {
+      throw SystemError("read", path, code: EINVAL)
+    }
+    return try bytes(file, path, upTo: limit)
+  }
+
   /// What lies behind the limit is not read.
   static func bytes(_ path: String, upTo limit: Int) throws(SystemError) -> [UInt8] {
     let file = try FileDescriptor.reading(path)
+    return try bytes(file, path, upTo: limit)
+  }
+
+  private static func bytes(
+    _ file: borrowing FileDescriptor, _ path: String, upTo limit: Int
+  ) throws(SystemError) -> [UInt8] {
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 4096)
     while bytes.count < limit {

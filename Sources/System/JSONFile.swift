@@ -8,7 +8,7 @@ struct JSONFile: ~Copyable {
 
   /// nil: it cannot be read, or is no JSON.
   static func reading(_ path: String) -> JSONFile? {
-    guard let bytes = try? File.bytes(path, upTo: longest) else { return nil }
+    guard let bytes = try? File.regularBytes(path, upTo: longest) else { return nil }
     return parsing(bytes)
   }
 

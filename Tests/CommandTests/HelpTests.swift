@@ -1,6 +1,7 @@
 import ArgumentParser
 import Events
 import Language
+import Render
 import Testing
 
 @testable import tcplinger
@@ -20,8 +21,10 @@ import Testing
   }
 
   @Test(arguments: commands.indices) func `fits 80 columns`(index: Int) {
-    for line in Help.text(of: Self.commands[index]).split(separator: "\n") {
-      #expect(line.count <= 80, "\(line)")
+    for language in Language.allCases {
+      for line in Help.text(of: Self.commands[index], language).split(separator: "\n") {
+        #expect(Width.of(line) <= 80, "\(line)")
+      }
     }
   }
 

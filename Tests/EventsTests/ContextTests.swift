@@ -66,6 +66,7 @@ private func context(
   @Test(
     arguments: [
       (["worker@3.service"], true), (["worker@*"], true), (["php8.2-fpm"], true), (["a\\x2db"], true),
+      (["a\\\\x2db"], true), (["user@1000.service/*"], true),
       (["worker@3"], true), (["user@1000"], true),
       (["nginx"], false),
       (["nginx", "worker@*.service"], true), (["*"], true), (["WORKER*"], false),
@@ -79,7 +80,8 @@ private func context(
 
   @Test func `goes by container, pod, cgroup, user and program`() {
     let cases: [(WritableKeyPath<ContextFilter, [String]>, String, Bool)] = [
-      (\.containers, "api", true), (\.containers, "a?i", true), (\.containers, "3f2a", true),
+      (\.containers, "api", true), (\.containers, "shop/api-7/api", true), (\.containers, "a?i", true),
+      (\.containers, "3f2a", true),
       (\.containers, "3f2a9c0b1d4e", true), (\.containers, "3f2", false), (\.containers, "docker", false),
       (\.pods, "api-*", true), (\.pods, "shop/api-7", true), (\.pods, "shop/*", true), (\.pods, "u-1", true),
       (\.pods, "mall/*", false), (\.cgroups, "/kubepods.slice", true), (\.cgroups, "kubepods.slice/a/", true),

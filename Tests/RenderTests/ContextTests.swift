@@ -57,6 +57,7 @@ private let known = ProcessContext(
       user: .init(id: 99, name: nil), cgroup: Cgroup(path: "/x", units: ["nginx.service"]))
     #expect(text(unit) == String(repeating: "n", count: 80) + "…, unit nginx.service, user 99")
     #expect(text(ProcessContext(comm: Comm("x"))).isEmpty)
+    #expect(text(ProcessContext(comm: Comm("x"), executable: "/tmp/p")) == "/tmp/p")
   }
 }
 
@@ -82,7 +83,7 @@ private let known = ProcessContext(
 
   @Test func `are what lines are broken at, between words and around wide characters`() {
     #expect(Wrapping.lines("one two three", columns: 8) == ["one two", "three"])
-    #expect(Wrapping.lines("端口耗尽，请复用连接", columns: 8) == ["端口耗尽，", "请复用连", "接"])
+    #expect(Wrapping.lines("端口耗尽，请复用连接", columns: 8) == ["端口耗", "尽，请复", "用连接"])
     #expect(Wrapping.lines("对端 close() 之后", columns: 12) == ["对端 close()", "之后"])
     #expect(Wrapping.lines("aa bb", columns: 6, first: 4, rest: 2) == ["aa", "bb"])
     #expect(Wrapping.lines("averylongword", columns: 4) == ["averylongword"])

@@ -118,6 +118,15 @@ private func names(_ files: [String: String], runtime: String? = nil, podUID: St
     #expect(found.runtime == "docker")
   }
 
+  @Test func `that are pipes are not waited for`() throws {
+    let folder = "var/lib/docker/containers/\(id)"
+    let root = try Root(["\(folder)/other": ""])
+    #expect(mkfifo("\(root.path)/\(folder)/config.v2.json", 0o600) == 0)
+    withExtendedLifetime(root) {
+      #expect(ContainerFiles(root: root.path).names(id: id, runtime: "docker", podUID: nil).container == nil)
+    }
+  }
+
   @Test func `that are missing leave everything unknown`() throws {
     #expect(try names([:]) == ContainerFiles.Names())
   }

@@ -46,8 +46,12 @@ public struct ContextFilter: Equatable, Sendable {
     func any(_ patterns: [String], _ isMeant: (String) -> Bool) -> Bool {
       patterns.isEmpty || patterns.contains(where: isMeant)
     }
-    return any(units) { pattern in cgroup.units.contains { Self.isUnit($0, pattern) } }
-      && any(containers) { pattern in cgroup.container.map { Self.isContainer($0, pattern) } ?? false }
+    // What groups are called in tables is a name as well.
+    let names = [Grouping.unit, .container].map { $0.name(of: context) ?? "" }
+    return any(units) { pattern in (cgroup.units + [names[0]]).contains { Self.isUnit($0, pattern) } }
+      && any(containers) { pattern in
+        cgroup.container.map { Self.isContainer($0, pattern) || Self.matches(names[1], pattern) } ?? false
+      }
       && any(pods) { pattern in cgroup.pod.map { Self.isPod($0, pattern) } ?? false }
       && any(cgroups) { Self.isBelow(cgroup.path, $0) }
   }
@@ -81,7 +85,12 @@ public struct ContextFilter: Equatable, Sendable {
   }
 
   /// As the shell has it: `*`, `?` and `[…]`; a `*` takes a slash as well. A backslash is one: units have some in their names.
+  /// Text shows each twice.
   private static func matches(_ text: String, _ pattern: String) -> Bool {
-    fnmatch(pattern, text, FNM_NOESCAPE) == 0
+    fnmatch(pattern, text, FNM_NOESCAPE) == 0 || fnmatch(pattern, doubled(text), FNM_NOESCAPE) == 0
+  }
+
+  private static func doubled(_ text: String) -> String {
+    text.contains("\\") ? String(text.flatMap { $0 == "\\" ? "\\\\" : String($0) }) : text
   }
 }

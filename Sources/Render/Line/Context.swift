@@ -78,7 +78,8 @@ extension ProcessContext {
   }
 
   private func title(isWhole: Bool) -> String? {
-    guard let commandLine else { return nil }
+    // A process may have blanked its words: its program it cannot.
+    guard let commandLine else { return executable }
     if isWhole { return commandLine.joined(separator: " ") + (isCommandCut ? "\u{2026}" : "") }
     return CommandTitle.of(commandLine).map {
       $0.count > Self.longestTitle ? $0.prefix(Self.longestTitle) + "\u{2026}" : $0

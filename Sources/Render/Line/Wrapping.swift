@@ -15,9 +15,7 @@ public enum Wrapping {
         continue
       }
       let width = Width.of(piece)
-      // A mark that ends a clause stays with it.
-      let isMark = piece.unicodeScalars.count == 1 && piece.unicodeScalars.first.map(marks.contains) ?? false
-      if at + (pendingSpace ? 1 : 0) + width > columns, !line.isEmpty, !isMark {
+      if at + (pendingSpace ? 1 : 0) + width > columns, !line.isEmpty {
         lines.append(line)
         (line, at, pendingSpace) = ("", rest, false)
       }
@@ -32,6 +30,7 @@ public enum Wrapping {
     return lines + [line]
   }
 
+  /// They end a clause, and stay with what is before them.
   private static let marks: Set<Unicode.Scalar> = [
     "\u{ff0c}", "\u{3002}", "\u{ff1b}", "\u{ff1a}", "\u{3001}", "\u{ff09}", "\u{ff1f}", "\u{ff01}", "\u{300d}",
     "\u{201d}",
@@ -49,6 +48,11 @@ public enum Wrapping {
       if scalar.properties.isWhitespace {
         end()
         if pieces.last != " " { pieces.append(" ") }
+      } else if marks.contains(scalar), !word.isEmpty {
+        word.append(scalar)
+        end()
+      } else if marks.contains(scalar), let last = pieces.last, last != " " {
+        pieces[pieces.count - 1] = last + String(scalar)
       } else if Width.of(scalar) == 2 {
         end()
         pieces.append(String(scalar))

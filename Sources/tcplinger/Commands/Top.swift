@@ -70,6 +70,8 @@ struct Top: Command {
     ("time_wait", .timeWait), ("close_wait", .closeWait), ("oldest", .oldest), ("leaked", .leaked),
     ("role", .role),
     ("ports", .ports), ("peer", .peer),
+    // As the headings of groups have them.
+    ("procs", .pid), ("unit", .comm), ("container", .comm), ("pod", .comm), ("user", .comm),
   ]
 
   private func column() throws -> TopView.Column? { try output.sort?.in(Self.columns) }
